@@ -22,6 +22,7 @@ import { createBrushStore } from "./stores/brush";
 import { createConnectionStore } from "./stores/connection";
 import { createCursorStore } from "./stores/cursor";
 import { createHistoryStore } from "./stores/history";
+import { createMarksStore } from "./stores/marks";
 import type { OverviewStore } from "./stores/overview";
 import { createPastStore } from "./stores/past";
 import { createPinsStore } from "./stores/pins";
@@ -36,7 +37,7 @@ import { type Address, createTimeStore } from "./stores/time";
 import { createViewStore, type Place } from "./stores/view";
 import { systemClock } from "./time/clock";
 import { setUtc } from "./time/zone";
-import type { Health } from "./types.gen";
+import type { Health, Mark } from "./types.gen";
 
 const base = new URL(".", document.baseURI).href;
 const kiosk = new URLSearchParams(location.search).has("kiosk");
@@ -53,6 +54,7 @@ const SHORTCUTS_KEY = "tickboard:shortcuts";
 const BELL_KEY = "tickboard:bell";
 const ZONE_KEY = "tickboard:zone";
 const stripKey = `tickboard:strip:${mount}`;
+const ANSWER_WITHIN_MS = 30_000;
 
 const listUnder = (key: string): Memory => ({
   load: () => readStoredList(key),
@@ -85,6 +87,11 @@ async function getBytes(path: string, signal: AbortSignal): Promise<ArrayBuffer>
   if (answer.ok) return answer.arrayBuffer();
   const { error = answer.statusText } = await answer.json().catch(() => ({}));
   throw new Error(error);
+}
+
+async function getJson<T>(path: string): Promise<T> {
+  const bytes = await getBytes(path, AbortSignal.timeout(ANSWER_WITHIN_MS));
+  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 function createStores(retry: () => void): Stores {
@@ -134,6 +141,11 @@ function createStores(retry: () => void): Stores {
     hidden: kiosk ? { load: () => [], save: () => {} } : listUnder(hiddenKey),
     onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
   });
+  const marks = createMarksStore({
+    clock: systemClock,
+    load: () => getJson<Mark[]>("api/marks"),
+    range: time.range,
+  });
   const rows = createRowsStore(listUnder(collapsedKey), listUnder(openedKey));
   const history = createHistoryStore({
     ...{ load: askHealth, now: connection.newest },
@@ -153,6 +165,7 @@ function createStores(retry: () => void): Stores {
     base,
     brush: createBrushStore(time),
     history,
+    marks,
     overview: overviewOf({ board, connection, history, stats, time }),
     sparks: createSparkStore(stats.live),
     past,
@@ -247,10 +260,10 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 
 /** Connect the feed. Stop it when the page goes away, and restart it when the page returns from the cache. */
 function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
-  const { alerts, bell, board, connection, past, sparks, stats, theme, time, view } = stores;
+  const { alerts, bell, board, connection, marks, past, sparks, stats, theme, time, view } = stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
-      for (const store of [board, connection, stats, past, sparks, alerts]) store.apply(event);
+      for (const store of [board, connection, stats, past, sparks, alerts, marks]) store.apply(event);
     }),
   );
   started(feed);

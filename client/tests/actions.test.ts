@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { AlertActions, Refused } from "../src/link/actions";
 import { alert } from "./world";
 
-describe("the actions on an alert", () => {
+describe("the actions", () => {
   const asked: [url: string, body: unknown][] = [];
   const actions = (answer: () => Response) =>
     new AlertActions("https://here/live/", async (url, { body }) => {
@@ -44,6 +44,17 @@ describe("the actions on an alert", () => {
     await expect(actions(() => Response.json({ alerts: [] })).acknowledge(["a", "b"])).rejects.toThrow(
       Refused,
     );
+  });
+
+  it("make a mark, which is the answer", async () => {
+    const mark = { id: "m", text: "deployed 1.4", timestamp: "2026-01-31T12:00:00.000Z", by: "" };
+    const yes = actions(() => Response.json(mark));
+    expect(await yes.mark({ text: "deployed 1.4" })).toEqual(mark);
+    expect(asked.at(-1)).toEqual(["https://here/live/api/marks", { text: "deployed 1.4" }]);
+    const other = await actions(() => Response.json(alert("a")))
+      .mark({ text: "x" })
+      .catch((error: unknown) => error);
+    expect(other).toBeInstanceOf(Refused);
   });
 
   it("are refused in the server's words", async () => {

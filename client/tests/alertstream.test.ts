@@ -9,6 +9,7 @@ describe("the alert stream", () => {
   let sources: TestEvents[];
   let told: [ids: string[], whole: boolean][];
   let live: boolean[];
+  let marks: string[];
   let stream: AlertStream;
   const newest = () => sources[sources.length - 1];
   const said = (one: Alert) => one.id + (one.resolved ? " resolved" : "") + (one.acknowledged ? " seen" : "");
@@ -18,6 +19,7 @@ describe("the alert stream", () => {
     sources = [];
     told = [];
     live = [];
+    marks = [];
     stream = new AlertStream({
       url: "http://here/events/alerts",
       clock,
@@ -26,6 +28,7 @@ describe("the alert stream", () => {
         return newest();
       },
       onAlerts: (alerts, whole) => told.push([alerts.map(said), whole]),
+      onMark: (mark) => marks.push(mark.text),
       onLive: (now) => live.push(now),
     });
     stream.start();
@@ -102,9 +105,11 @@ describe("the alert stream", () => {
     expect(told).toHaveLength(2);
   });
 
-  it("tells nothing of a mark, and comes back after it", () => {
+  it("tells of a mark at once, and comes back after it", () => {
     newest().place(0, true);
     newest().say({ id: "m", text: "deployed 1.4", timestamp: "T", by: "" }, "e-1", "mark");
+    newest().say({ id: "m", text: 1.4, timestamp: "T" }, "e-1", "mark");
+    expect(marks).toEqual(["deployed 1.4"]);
     clock.pass(1_000);
     expect(told).toEqual([[[], true]]);
     newest().fail();

@@ -13,12 +13,13 @@ import { chartInSight } from "./reveal";
 
 const Search = lazy(() => import("./finding/Search"));
 const Outline = lazy(() => import("./finding/Outline"));
+const NewMark = lazy(() => import("./NewMark"));
 const Shortcuts = lazy(() => import("./finding/Shortcuts"));
 
 const PRELOAD_AFTER_MS = 5_000;
 
 function useActions(): (action: Action, key: string) => void {
-  const { alerts, replay, sections, theme, time, view } = useStores();
+  const { alerts, cursor, replay, sections, theme, time, view } = useStores();
   const ranges = useRanges();
   let shownLast = "";
 
@@ -54,6 +55,7 @@ function useActions(): (action: Action, key: string) => void {
         ?.choose(),
     earlier: () => time.step(-1),
     later: () => time.follows() || time.step(1),
+    mark: () => view.show({ type: "mark", from: cursor.time() ?? undefined }),
     theme: () => theme.setTheme(theme.isDark() ? "light" : "dark"),
   };
   return (action, key) => actions[action](key);
@@ -70,7 +72,7 @@ export function Views() {
     if (!event.repeat) act(action, event.key);
   }
 
-  usePreload(PRELOAD_AFTER_MS, Search.preload, Outline.preload, Shortcuts.preload);
+  usePreload(PRELOAD_AFTER_MS, Search.preload, Outline.preload, NewMark.preload, Shortcuts.preload);
   onMount(() => {
     window.addEventListener("keydown", onKeyDown);
     onCleanup(() => window.removeEventListener("keydown", onKeyDown));
@@ -93,6 +95,9 @@ export function Views() {
           </Match>
           <Match when={shows("outline")}>
             <Outline />
+          </Match>
+          <Match when={shows("mark")}>
+            <NewMark />
           </Match>
           <Match when={shows("shortcuts")}>
             <Shortcuts />

@@ -10,6 +10,7 @@ import type { BrushStore } from "../stores/brush";
 import type { ConnectionStore } from "../stores/connection";
 import type { CursorStore } from "../stores/cursor";
 import type { HistoryStore } from "../stores/history";
+import type { MarksStore } from "../stores/marks";
 import type { OverviewStore } from "../stores/overview";
 import type { PastStore } from "../stores/past";
 import type { PinsStore } from "../stores/pins";
@@ -35,6 +36,7 @@ export interface Stores {
   connection: ConnectionStore;
   cursor: CursorStore;
   history: HistoryStore;
+  marks: MarksStore;
   /** Loaded on first use. */
   overview(): Promise<OverviewStore>;
   past: PastStore;

@@ -1,8 +1,8 @@
 /**
- * A viewer's requests about alerts: acknowledge and silence, one or several at once. A failure becomes an error
- * whose message the viewer can read. `fetch` and the page's address are arguments.
+ * A viewer's requests: acknowledge and silence alerts, one or several at once, and make a mark. A failure becomes
+ * an error whose message the viewer can read. `fetch` and the page's address are arguments.
  */
-import type { AcknowledgeAlert, Alert, ChangedAlerts, SilenceAlert } from "../types.gen";
+import type { AcknowledgeAlert, Alert, ChangedAlerts, Mark, NewMark, SilenceAlert } from "../types.gen";
 
 /** The server was unreachable or refused; the message is for the viewer. */
 export class Refused extends Error {}
@@ -31,10 +31,14 @@ export class AlertActions {
     return this.askOf(ids, "silence", terms);
   }
 
+  mark(mark: NewMark): Promise<Mark> {
+    return this.ask("marks", mark, isMark);
+  }
+
   /** One alert has a request of its own: the server limits requests for several more strictly. */
   private async askOf(ids: readonly string[], what: string, body: object): Promise<ChangedAlerts> {
-    if (ids.length > 1) return this.ask(what, { ...body, ids }, isChanged);
-    const alert = await this.ask(`${encodeURIComponent(ids[0])}/${what}`, body, isAlert);
+    if (ids.length > 1) return this.ask(`alerts/${what}`, { ...body, ids }, isChanged);
+    const alert = await this.ask(`alerts/${encodeURIComponent(ids[0])}/${what}`, body, isAlert);
     return { alerts: [alert], refused: [] };
   }
 
@@ -43,7 +47,7 @@ export class AlertActions {
     body: object,
     isAnswer: (said: object) => said is T,
   ): Promise<T> {
-    const url = new URL(`api/alerts/${path}`, this.base).href;
+    const url = new URL(`api/${path}`, this.base).href;
     let answer: Response;
     try {
       answer = await this.post(url, {
@@ -62,6 +66,7 @@ export class AlertActions {
 }
 
 const isAlert = (said: object): said is Alert => "id" in said && "message" in said;
+const isMark = (said: object): said is Mark => "id" in said && "text" in said;
 
 const isChanged = (said: object): said is ChangedAlerts =>
   "alerts" in said && Array.isArray(said.alerts) && "refused" in said && Array.isArray(said.refused);

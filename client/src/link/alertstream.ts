@@ -8,8 +8,8 @@
  *   batches        [alert alert], whole  │    [alert alert]   [resolved]
  */
 import type { Clock } from "../time/clock";
-import type { Alert } from "../types.gen";
-import { parseAlert, parsePosition } from "./protocol";
+import type { Alert, Mark } from "../types.gen";
+import { parseAlert, parseMark, parsePosition } from "./protocol";
 import { Retry } from "./retry";
 
 export type EventName = "position" | "resolved" | "changed" | "mark";
@@ -39,6 +39,8 @@ export interface AlertStreamOptions {
    * @param whole whether the list holds every firing alert: any other reported before has ended.
    */
   onAlerts(alerts: readonly Alert[], whole: boolean): void;
+  /** Receives each new mark, maybe more than once. */
+  onMark(mark: Mark): void;
   /** Reports whether every firing alert is known: true after `position`, false when the stream ends. */
   onLive(live: boolean): void;
 }
@@ -85,7 +87,7 @@ export class AlertStream {
     source.onmessage = (event) => this.received(source, event);
     source.addEventListener("resolved", (event) => this.received(source, event));
     source.addEventListener("changed", (event) => this.received(source, event));
-    source.addEventListener("mark", (event) => this.passed(source, event));
+    source.addEventListener("mark", (event) => this.marked(source, event));
     source.addEventListener("position", (event) => this.place(source, event));
     source.onerror = () => this.failed(source);
     this.listen(source);
@@ -102,6 +104,13 @@ export class AlertStream {
     if (alert !== null) this.gathered.push(alert);
     this.passed(source, event);
     if (alert !== null && this.placed) this.tellSoon();
+  }
+
+  private marked(source: Events, event: MessageLike): void {
+    if (source !== this.source) return;
+    this.passed(source, event);
+    const mark = parseMark(event.data);
+    if (mark !== null) this.options.onMark(mark);
   }
 
   /** Record an event's id, whatever its content, so that it is not replayed. */

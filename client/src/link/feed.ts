@@ -6,7 +6,7 @@
 
 import type { Episode } from "../alerts/episodes";
 import type { Clock } from "../time/clock";
-import type { Alert, AlertPage, BoardInfo, MetricsChanged, Problem } from "../types.gen";
+import type { Alert, AlertPage, BoardInfo, Mark, MetricsChanged, Problem } from "../types.gen";
 import type { WindowSnapshot } from "../window/window";
 import { AlertStream, type Events } from "./alertstream";
 import { changedBoard } from "./changes";
@@ -56,6 +56,8 @@ export type FeedEvent =
   | (Ticks & { received: number })
   | Amendment
   | AlertsTold
+  /** Somebody made a mark. */
+  | { type: "mark"; mark: Mark }
   /** Whether the alert stream is open and has sent every firing alert. */
   | { type: "alertsLive"; live: boolean }
   /** Why the WebSocket cannot open, once known; null if it can, or if the server does not answer. */
@@ -147,6 +149,7 @@ export class DirectFeed implements Feed {
         listener({ type: "alerts", alerts, whole });
         if (whole) void this.fetchOver();
       },
+      onMark: (mark) => listener({ type: "mark", mark }),
       onLive: (live) => listener({ type: "alertsLive", live }),
     });
   }

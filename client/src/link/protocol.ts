@@ -7,6 +7,7 @@ import type {
   Alert,
   AlertPosition,
   BoardChanged,
+  Mark,
   MetricsChanged,
   ProblemList,
   SeriesChanged,
@@ -73,6 +74,13 @@ export function parseAlert(text: unknown): Alert | null {
   if (event === null || "type" in event) return null;
   const complete = isString(event.id) && isString(event.message) && isString(event.timestamp);
   return complete && isString(event.severity) ? (event as unknown as Alert) : null;
+}
+
+/** Parse the mark in an event's data; null if it is invalid. */
+export function parseMark(text: unknown): Mark | null {
+  const event = parseObject(text);
+  const complete = isString(event?.id) && isString(event.text) && isString(event.timestamp);
+  return complete ? (event as unknown as Mark) : null;
 }
 
 /** Parse the data of a `position` event; null if it is invalid. */

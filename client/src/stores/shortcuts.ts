@@ -12,6 +12,7 @@ export type Action =
   | "later"
   | "live"
   | "enlarge"
+  | "mark"
   | "next"
   | "outline"
   | "theme"
@@ -34,6 +35,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["ArrowRight"], action: "later", name: "→", text: "Forward by half a range" },
   { keys: ["l"], action: "live", name: "l", text: "Live: follow now again" },
   { keys: ["e"], action: "enlarge", name: "e", text: "Enlarge the chart under the pointer or in focus" },
+  { keys: ["m"], action: "mark", name: "m", text: "Mark the time of the cursor, or now" },
   { keys: ["n"], action: "next", name: "n", text: "Next firing alert" },
   { keys: ["o"], action: "outline", name: "o", text: "Outline" },
   { keys: ["t"], action: "theme", name: "t", text: "Light or dark" },

@@ -1,5 +1,6 @@
 /**
- * The view open over the board: an enlarged chart, the search, the outline or the shortcuts, one at a time.
+ * The view open over the board: an enlarged chart, a new mark, the search, the outline or the shortcuts, one
+ * at a time.
  * Opening one adds a history entry, so that the back button closes it; a chart is also in the address, so
  * that a link opens it. The browser's history is an argument. It must not know how a view is drawn.
  */
@@ -8,6 +9,8 @@ import { createSignal } from "solid-js";
 /** A chart's id is its metrics, joined by commas. */
 export type View =
   | { type: "chart"; id: string }
+  /** Making a mark: of a moment, or from then until later; milliseconds since 1970. */
+  | { type: "mark"; from?: number; until?: number }
   | { type: "search" }
   | { type: "outline" }
   | { type: "shortcuts" };

@@ -1,0 +1,114 @@
+/** The dialog that makes a mark: what happened, and when. Everyone sees it. */
+import "../styles/mark.css";
+import { createSignal, createUniqueId, onMount, Show, untrack } from "solid-js";
+import { AlertActions, Refused } from "../link/actions";
+import { writeTime } from "../time/range";
+import { useStores } from "./context";
+import { Dialog } from "./finding/Dialog";
+import { Icon } from "./Icon";
+
+/** As the server has them. */
+const MAX_TEXT = 200;
+
+/** A time as a field of local time has it, to the second. */
+function fieldOf(time: number | undefined): string {
+  if (time === undefined) return "";
+  const local = new Date(time - new Date(time).getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 19);
+}
+
+export default function NewMark() {
+  const { base, connection, marks, view } = useStores();
+  const actions = new AlertActions(base);
+  const shown = untrack(view.shown);
+  const asked = shown?.type === "mark" ? shown : { from: undefined, until: undefined };
+  const id = createUniqueId();
+  const [from, setFrom] = createSignal(fieldOf(asked.from ?? untrack(connection.serverTime)));
+  const [until, setUntil] = createSignal(fieldOf(asked.until));
+  const [busy, setBusy] = createSignal(false);
+  const [error, setError] = createSignal("");
+  let text!: HTMLInputElement;
+  onMount(() => text.focus());
+
+  /** The time of a field; the exact one that it began with while nobody has changed it. Undefined if it is empty. */
+  function timeOf(field: string, exact: number | undefined): string | undefined {
+    const time = field === fieldOf(exact) ? exact : new Date(field).getTime();
+    return time === undefined || Number.isNaN(time) ? undefined : writeTime(time);
+  }
+
+  async function make(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    if (busy()) return;
+    setBusy(true);
+    setError("");
+    try {
+      const [timestamp, end] = [timeOf(from(), asked.from), timeOf(until(), asked.until)];
+      marks.add([await actions.mark({ text: text.value.trim(), timestamp, until: end })]);
+      view.close();
+    } catch (problem) {
+      if (!(problem instanceof Refused)) throw problem;
+      setError(problem.message);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <Dialog class="new-mark" label="New mark">
+      <div class="dialog-head">
+        <h2>New mark</h2>
+        <button type="button" class="icon-button" aria-label="Close" onClick={() => view.close()}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <form aria-busy={busy()} onSubmit={make}>
+        <label for={`${id} text`}>What happened</label>
+        <input
+          id={`${id} text`}
+          ref={text}
+          type="text"
+          required
+          pattern=".*\S.*"
+          maxLength={MAX_TEXT}
+          autocomplete="off"
+          placeholder="deployed 1.4"
+        />
+        <div class="mark-times">
+          <label>
+            When
+            <input
+              type="datetime-local"
+              step="1"
+              required
+              value={from()}
+              onInput={(event) => setFrom(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            Until, if it lasted
+            <input
+              type="datetime-local"
+              step="1"
+              value={until()}
+              onInput={(event) => setUntil(event.currentTarget.value)}
+            />
+          </label>
+        </div>
+        <Show when={error()}>
+          <p class="mark-error" role="alert">
+            {error()}
+          </p>
+        </Show>
+        <div class="mark-foot">
+          <span>Everyone sees it on charts and among the recent alerts.</span>
+          <button type="button" class="button small" onClick={() => view.close()}>
+            Cancel
+          </button>
+          <button type="submit" class="button small primary">
+            Mark
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
