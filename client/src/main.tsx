@@ -25,6 +25,7 @@ import { createHistoryStore } from "./stores/history";
 import { createMarksStore } from "./stores/marks";
 import type { OverviewStore } from "./stores/overview";
 import { createPastStore } from "./stores/past";
+import { createPastAlertsStore } from "./stores/pastalerts";
 import { createPinsStore } from "./stores/pins";
 import { createReplayStore } from "./stores/replay";
 import { createRowsStore } from "./stores/rows";
@@ -55,6 +56,9 @@ const BELL_KEY = "tickboard:bell";
 const ZONE_KEY = "tickboard:zone";
 const stripKey = `tickboard:strip:${mount}`;
 const ANSWER_WITHIN_MS = 30_000;
+const DAY_MS = 86_400_000;
+/** The server's clock is known less exactly than this. */
+const SOON_MS = 5_000;
 
 const listUnder = (key: string): Memory => ({
   load: () => readStoredList(key),
@@ -132,6 +136,11 @@ function createStores(retry: () => void): Stores {
       ...{ stands: () => !time.follows(), replays: () => time.speed() > 0 },
     },
   );
+  const pastAlerts = createPastAlertsStore({
+    ...{ time, clock: systemClock, live: () => stats.live, get: getBytes },
+    hasHistory: () => history.health()?.history !== null,
+    loader: async () => (await import("./past/alerts")).PastAlerts,
+  });
   const bell = createBell(board.title, (id) => alerts.isFiring(id));
   const alerts = createAlertStore({
     clock: systemClock,
@@ -140,11 +149,16 @@ function createStores(retry: () => void): Stores {
     // A wall display has no way to show hidden severities again.
     hidden: kiosk ? { load: () => [], save: () => {} } : listUnder(hiddenKey),
     onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
+    past: pastAlerts.view,
   });
   const marks = createMarksStore({
     clock: systemClock,
     load: () => getJson<Mark[]>("api/marks"),
     range: time.range,
+    around() {
+      const [at, now] = [alerts.at(), connection.serverTime()];
+      return at === null ? { from: now - DAY_MS, to: now + SOON_MS } : { from: alerts.from(), to: at };
+    },
   });
   const rows = createRowsStore(listUnder(collapsedKey), listUnder(openedKey));
   const history = createHistoryStore({
@@ -167,8 +181,9 @@ function createStores(retry: () => void): Stores {
     history,
     marks,
     overview: overviewOf({ board, connection, history, stats, time }),
-    sparks: createSparkStore(stats.live),
+    sparks: createSparkStore(stats.live, pastAlerts),
     past,
+    pastAlerts,
     pins: createPinsStore(listUnder(pinnedKey), board),
     replay: createReplayStore(time),
     rows,
@@ -260,10 +275,12 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 
 /** Connect the feed. Stop it when the page goes away, and restart it when the page returns from the cache. */
 function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
-  const { alerts, bell, board, connection, marks, past, sparks, stats, theme, time, view } = stores;
+  const { alerts, bell, board, connection, marks, past, pastAlerts, sparks, stats, theme, time, view } =
+    stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
-      for (const store of [board, connection, stats, past, sparks, alerts, marks]) store.apply(event);
+      for (const store of [board, connection, stats, past, sparks, alerts, pastAlerts, marks])
+        store.apply(event);
     }),
   );
   started(feed);

@@ -35,6 +35,7 @@ describe("the marks", () => {
           return answer();
         },
         range,
+        around: () => ({ from: 16_000, to: 100_000 }),
       });
     });
   });
@@ -71,6 +72,7 @@ describe("the marks", () => {
     expect(ids(before)).toEqual(["a"]);
     setRange({ from: 15_000, to: 20_000 });
     expect(marks.inRange()).toBe(before);
+    expect(ids(marks.recent())).toEqual(["b"]);
   });
 
   it("that cannot be loaded are said to be missing, and asked for again", async () => {

@@ -5,7 +5,7 @@ import { type Answer, answerOf, decodeAnswer } from "../src/past/answer";
 import { type LoadState, RangeLoader } from "../src/past/loader";
 import { RangeWindow } from "../src/past/rangewindow";
 import { Window } from "../src/window/window";
-import { TestClock } from "./world";
+import { historyBytes, TestClock } from "./world";
 
 const NOON = Date.parse("2026-01-31T12:00:00Z");
 const MINUTE = 60_000;
@@ -32,42 +32,6 @@ function ticksFrom(first: number, time: number, count: number, afresh = false): 
   };
 }
 
-/** The bytes of an answer, as docs/protocol.md has them; a series' columns are min, max, avg, count. */
-function bytesOf(
-  range: { from: number; to: number; resolutionMs: number },
-  times: readonly number[],
-  series: { name: string; labels?: Record<string, string>; first?: number; columns: number[][] }[],
-): ArrayBuffer {
-  const parts = series.map(({ name, labels, columns }) => {
-    const text = new TextEncoder().encode(JSON.stringify({ name, unit: "%", labels }));
-    return { text, size: 16 + 8 * Math.ceil(text.length / 8) + 8 * columns.length * columns[0].length };
-  });
-  const data = new ArrayBuffer(40 + 8 * times.length + parts.reduce((sum, { size }) => sum + size, 0));
-  const view = new DataView(data);
-  new Uint8Array(data).set(new TextEncoder().encode("TBH1"));
-  view.setFloat64(8, range.from, true);
-  view.setFloat64(16, range.to, true);
-  view.setFloat64(24, range.resolutionMs, true);
-  view.setUint32(32, series.length, true);
-  view.setUint32(36, times.length, true);
-  new Float64Array(data, 40, times.length).set(times);
-  let at = 40 + 8 * times.length;
-  series.forEach(({ first = 0, columns }, i) => {
-    const { text, size } = parts[i];
-    view.setUint32(at, first, true);
-    view.setUint32(at + 4, columns[0].length, true);
-    view.setUint32(at + 8, text.length, true);
-    view.setUint8(at + 12, columns.length === 1 ? 0 : 1);
-    new Uint8Array(data, at + 16, text.length).set(text);
-    columns.forEach((column, place) => {
-      const begin = at + 16 + 8 * Math.ceil(text.length / 8) + 8 * place * column.length;
-      new Float64Array(data, begin, column.length).set(column);
-    });
-    at += size;
-  });
-  return data;
-}
-
 const RANGE = { from: NOON - 3 * MINUTE, to: NOON, resolutionMs: MINUTE };
 const TIMES = [NOON - 3 * MINUTE, NOON - 2 * MINUTE, NOON - MINUTE];
 const BUCKETS = {
@@ -83,7 +47,7 @@ const BUCKETS = {
 describe("an answer of history", () => {
   it("has the columns of each series", () => {
     const ticks = { name: "mem", labels: { host: "a" }, first: 1, columns: [[4, Number.NaN]] };
-    const answer = decodeAnswer(bytesOf(RANGE, TIMES, [BUCKETS, ticks]));
+    const answer = decodeAnswer(historyBytes(RANGE, TIMES, [BUCKETS, ticks]));
     expect(answer).toMatchObject({ ...RANGE, times: Float64Array.from(TIMES) });
     const [cpu, mem] = answer.series;
     expect([cpu.min, cpu.max, cpu.avg, cpu.count].map((column) => Array.from(column ?? []))).toEqual(
@@ -94,12 +58,12 @@ describe("an answer of history", () => {
   });
 
   it.each([0, 39, 50, 100])("is refused if it ends after %i bytes", (length) => {
-    expect(() => decodeAnswer(bytesOf(RANGE, TIMES, [BUCKETS]).slice(0, length))).toThrow();
+    expect(() => decodeAnswer(historyBytes(RANGE, TIMES, [BUCKETS]).slice(0, length))).toThrow();
   });
 });
 
 describe("a window of buckets", () => {
-  const answer = () => decodeAnswer(bytesOf(RANGE, TIMES, [BUCKETS]));
+  const answer = () => decodeAnswer(historyBytes(RANGE, TIMES, [BUCKETS]));
   const cpu = { series: seriesNamed("cpu") };
 
   it("has stats of the values behind its buckets", () => {
@@ -125,7 +89,7 @@ describe("a window of buckets", () => {
       [60, 60],
     ];
     const window = new RangeWindow(
-      [decodeAnswer(bytesOf(gap, times, [{ name: "cpu", columns }]))],
+      [decodeAnswer(historyBytes(gap, times, [{ name: "cpu", columns }]))],
       { range: gap },
       null,
     );
@@ -155,7 +119,7 @@ describe("a window of buckets", () => {
     const live = liveWindow();
     const window = new RangeWindow([answer()], { range: { ...RANGE, to: NOON + 1 } }, live);
     window.take({ ...ticksFrom(61, NOON + 1000, 5), series: null });
-    const late: Answer = decodeAnswer(bytesOf(RANGE, TIMES, [{ ...BUCKETS, name: "mem" }]));
+    const late: Answer = decodeAnswer(historyBytes(RANGE, TIMES, [{ ...BUCKETS, name: "mem" }]));
     window.merge(late);
     expect(window.statsOf("mem")).toMatchObject({ count: 150 + 5, max: 50, min: 1 });
     expect(window.series.map(({ key }) => key).sort()).toEqual([cpu.series.key, "mem"]);
@@ -222,12 +186,12 @@ describe("the loader of a range", () => {
     want("cpu", "mem", "disk");
     expect(asked[1].path.getAll("metrics")).toEqual(["disk"]);
     expect(states.at(-1)).toEqual({ loading: true, failed: "" });
-    asked[0].answer(bytesOf(RANGE, TIMES, [BUCKETS]));
+    asked[0].answer(historyBytes(RANGE, TIMES, [BUCKETS]));
     await settle();
     expect([loader.has("cpu"), loader.has("disk")]).toEqual([false, false]);
     // The value at the end of the range is a tick, not the average of its bucket.
     asked[2].answer(
-      bytesOf(
+      historyBytes(
         { ...RANGE, resolutionMs: 1000 },
         [NOON - 2000, NOON - 1000],
         [{ name: "cpu", columns: [[7, 8]] }],
@@ -244,7 +208,7 @@ describe("the loader of a range", () => {
     loader.aim({ follows: true, spanMs: 3 * MINUTE }, 0);
     live.take({ ...ticksFrom(61, NOON + 1000, 1), series: null });
     loader.apply({ ...ticksFrom(61, NOON + 1000, 1), series: null, received: 0 });
-    asked[0].answer(bytesOf({ ...RANGE, to: NOON + 1 }, TIMES, [BUCKETS]));
+    asked[0].answer(historyBytes({ ...RANGE, to: NOON + 1 }, TIMES, [BUCKETS]));
     await settle();
     expect(shown().statsOf("cpu")).toMatchObject({ count: 151, last: 61, max: 61 });
     live.take({ ...ticksFrom(62, NOON + 2000, 1), series: null });
@@ -284,7 +248,7 @@ describe("the loader of a range", () => {
     loader.aim({ follows: false, from: RANGE.from, to: RANGE.to }, 0);
     loader.aim({ follows: false, from: NOON - 30_000, to: NOON }, 0);
     const here = shown();
-    asked[0].answer(bytesOf(RANGE, TIMES, [BUCKETS]));
+    asked[0].answer(historyBytes(RANGE, TIMES, [BUCKETS]));
     await settle();
     expect(shown()).toBe(here);
   });
@@ -292,9 +256,9 @@ describe("the loader of a range", () => {
   it("shows a part of what it has at once, and asks for its finer buckets", async () => {
     want("cpu");
     loader.aim({ follows: false, from: RANGE.from, to: RANGE.to }, 0);
-    asked[0].answer(bytesOf(RANGE, TIMES, [BUCKETS]));
+    asked[0].answer(historyBytes(RANGE, TIMES, [BUCKETS]));
     await settle();
-    asked[1].answer(bytesOf({ ...RANGE, resolutionMs: 1000 }, [], []));
+    asked[1].answer(historyBytes({ ...RANGE, resolutionMs: 1000 }, [], []));
     await settle();
     loader.aim({ follows: false, from: RANGE.from, to: RANGE.to }, 0);
     expect(asked).toHaveLength(2);
@@ -310,7 +274,7 @@ describe("the loader of a range", () => {
     loader.aim({ follows: false, from, to }, 0);
     const times = [from, from + 1000, from + 2000];
     asked[0].answer(
-      bytesOf({ from, to, resolutionMs: 1000 }, times, [{ name: "cpu", columns: [[1, 2, 3]] }]),
+      historyBytes({ from, to, resolutionMs: 1000 }, times, [{ name: "cpu", columns: [[1, 2, 3]] }]),
     );
     await settle();
     loader.aim({ follows: false, from: from + 1000, to }, 0);
@@ -323,7 +287,7 @@ describe("the loader of a range", () => {
     const from = NOON - 60 * MINUTE;
     const ticks = (begin: number, end: number) => {
       const times = Array.from({ length: (end - begin) / 1000 }, (_, i) => begin + i * 1000);
-      return bytesOf({ from: begin, to: end, resolutionMs: 1000 }, times, [
+      return historyBytes({ from: begin, to: end, resolutionMs: 1000 }, times, [
         { name: "cpu", columns: [times.map((time) => (time - from) / 1000)] },
       ]);
     };

@@ -80,7 +80,9 @@ describe("sections", () => {
       true,
     ]);
     sections.go("Disk");
-    expect(revealed).toEqual([{ panel: "c" }, { section: "Disk" }]);
+    sections.go("Disk", { chart: "used", series: 'used{mount="/"}' });
+    const chart = { chart: "used", series: 'used{mount="/"}' };
+    expect(revealed).toEqual([{ panel: "c" }, { section: "Disk" }, chart]);
   });
 
   it("tell the row that was asked for once, to all tables of its metrics that are there", async () => {

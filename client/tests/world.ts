@@ -238,26 +238,55 @@ export const board = (epoch: string, more: Partial<BoardInfo> = {}): BoardInfo =
   ...more,
 });
 
-/** History's answer with the ticks of one series, as docs/protocol.md has it. */
-export function historyAnswer(
+/** The bytes of an answer of history, as docs/protocol.md has them; a series' columns are min, max, avg, count. */
+export function historyBytes(
+  range: { from: number; to: number; resolutionMs: number },
+  times: readonly number[],
+  series: {
+    name: string;
+    unit?: string;
+    labels?: Record<string, string>;
+    first?: number;
+    columns: (readonly number[])[];
+  }[],
+): ArrayBuffer {
+  const parts = series.map(({ name, unit = "%", labels, columns }) => {
+    const text = new TextEncoder().encode(JSON.stringify({ name, unit, labels }));
+    return { text, size: 16 + 8 * Math.ceil(text.length / 8) + 8 * columns.length * columns[0].length };
+  });
+  const data = new ArrayBuffer(40 + 8 * times.length + parts.reduce((sum, { size }) => sum + size, 0));
+  const view = new DataView(data);
+  new Uint8Array(data).set(new TextEncoder().encode("TBH1"));
+  view.setFloat64(8, range.from, true);
+  view.setFloat64(16, range.to, true);
+  view.setFloat64(24, range.resolutionMs, true);
+  view.setUint32(32, series.length, true);
+  view.setUint32(36, times.length, true);
+  new Float64Array(data, 40, times.length).set(times);
+  let at = 40 + 8 * times.length;
+  series.forEach(({ first = 0, columns }, i) => {
+    const { text, size } = parts[i];
+    view.setUint32(at, first, true);
+    view.setUint32(at + 4, columns[0].length, true);
+    view.setUint32(at + 8, text.length, true);
+    view.setUint8(at + 12, columns.length === 1 ? 0 : 1);
+    new Uint8Array(data, at + 16, text.length).set(text);
+    columns.forEach((column, place) => {
+      const begin = at + 16 + 8 * Math.ceil(text.length / 8) + 8 * place * column.length;
+      new Float64Array(data, begin, column.length).set(column);
+    });
+    at += size;
+  });
+  return data;
+}
+
+/** History's answer with the ticks of one series. */
+export const historyAnswer = (
   name: string,
   unit: string,
   times: readonly number[],
   values: readonly number[],
-): ArrayBuffer {
-  const text = new TextEncoder().encode(JSON.stringify({ name, unit }));
-  const [series, columns] = [40 + 8 * times.length, 56 + 8 * (times.length + Math.ceil(text.length / 8))];
-  const data = new ArrayBuffer(columns + 8 * values.length);
-  const view = new DataView(data);
-  new Uint8Array(data).set(new TextEncoder().encode("TBH1"));
-  const ends = [times[0], times.at(-1) ?? 0, 1000];
-  for (const [i, value] of ends.entries()) view.setFloat64(8 + 8 * i, value, true);
-  view.setUint32(32, 1, true);
-  view.setUint32(36, times.length, true);
-  new Float64Array(data, 40, times.length).set(times);
-  view.setUint32(series + 4, values.length, true);
-  view.setUint32(series + 8, text.length, true);
-  new Uint8Array(data, series + 16, text.length).set(text);
-  new Float64Array(data, columns, values.length).set(values);
-  return data;
-}
+): ArrayBuffer =>
+  historyBytes({ from: times[0], to: times.at(-1) ?? 0, resolutionMs: 1000 }, times, [
+    { name, unit, columns: [values] },
+  ]);

@@ -69,7 +69,7 @@ function ranked(episodes: readonly Episode[]): Episode[] {
 }
 
 /** @param episodes of one rule; the first represents the entry. */
-function entryFrom(id: string, episodes: readonly Episode[]): Entry {
+export function entryFrom(id: string, episodes: readonly Episode[]): Entry {
   const firing = episodes.filter(isFiring);
   const counted = firing.length > 0 ? firing : episodes;
   const [lead] = episodes;

@@ -1,23 +1,26 @@
 /**
  * One entry of the alert list: the severity, the start, a spark line, the current value and the actions for
  * one rule, with one series or many. Folded, it is a single line. A group opens in place to show its worst
- * alerts. When it resolves, it keeps its size and place for a while.
+ * alerts. When it resolves, it keeps its size and place for a while. At another time it says how the alert went
+ * on, and only what still fires has actions.
  */
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
-import { activeOf, type Entry, entryOf, isQuiet, isSilenced } from "../alerts/entries";
-import type { Episode } from "../alerts/episodes";
-import { extentOf, formatCount, formatValue } from "../format";
+import { activeOf, type Entry, entryFrom, entryOf, isQuiet, isSilenced } from "../alerts/entries";
+import { type Episode, isFiring } from "../alerts/episodes";
+import { extentOf, formatCount, formatValue, formatWhen } from "../format";
 import { AlertActions, MOST_IDS, Refused, sentence } from "../link/actions";
 import { seriesKey } from "../link/protocol";
 import type { Alert, ChangedAlerts, SilenceAlert, SilenceScope } from "../types.gen";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
+import { useMoment } from "./moment";
 import { Outcome } from "./Outcome";
 import { nearRow, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 import { NEW_DRAFT, SilenceForm } from "./SilenceForm";
 import { SparkLine } from "./SparkLine";
+import { useShowAlert } from "./showAlert";
 import { useSilencedUntil } from "./silenced";
 import { useSummary } from "./summary";
 
@@ -30,19 +33,19 @@ const unseen = ({ episodes }: Entry): Alert[] =>
   );
 
 /**
- * The current value of an alert's series. It is the value at firing if the series is gone or not on its
- * metric's scale.
+ * The value of an alert's series at the time on the page. It is the value at firing if the series is gone or not
+ * on its metric's scale.
  */
-function ValueNow(props: { alert: Alert; inView: () => boolean }) {
-  const { board, stats } = useStores();
+function Value(props: { alert: Alert; inView: () => boolean }) {
+  const { board, sparks, stats } = useStores();
   const value = createMemo<number | undefined>((before) => {
     const { labels, metric, value } = props.alert;
     if (before !== undefined && !props.inView()) return before;
+    if (!board.isPlain(props.alert)) return value;
     stats.drawn();
-    const now = board.isPlain(props.alert)
-      ? stats.window.newest(seriesKey(metric ?? "", labels))
-      : Number.NaN;
-    return Number.isFinite(now) ? now : value;
+    sparks.changed();
+    const known = [stats.window.newest(seriesKey(metric ?? "", labels)), sparks.valueThen(props.alert)];
+    return known.find(Number.isFinite) ?? value;
   });
   const text = () => {
     const { labels, metric, threshold } = props.alert;
@@ -140,13 +143,67 @@ function useAsking() {
   return { ask, error, forget: () => setError("") };
 }
 
+/** The alerts of an entry that still fire, as they are now; null if none does. The same entry, unless at another time. */
+function useNow(entry: () => Entry): () => Entry | null {
+  const { alerts } = useStores();
+  return createMemo(() => {
+    if (alerts.at() === null) return entry();
+    const firing = entry().episodes.flatMap(({ alert }) => {
+      const now = alerts.now(alert.id);
+      return now !== undefined && isFiring(now) ? now : [];
+    });
+    return firing.length === 0 ? null : entryFrom(entry().id, firing);
+  });
+}
+
+/** How an alert of another time went on. */
+function GoneOn(props: { entry: Entry; name: string }) {
+  const { alerts, pastAlerts, time } = useStores();
+  const moment = useMoment();
+  const end = createMemo(() => {
+    const ends = props.entry.episodes.map(({ alert }) => {
+      const now = alerts.now(alert.id);
+      return Date.parse(now?.alert.resolved ?? pastAlerts.find(alert.id)?.resolved ?? "") || now?.ended;
+    });
+    return Math.max(...ends.map((one) => one ?? Number.NaN));
+  });
+  const known = () => Number.isFinite(end());
+  const word = () => {
+    if (props.entry.episodes.some(({ alert }) => alerts.now(alert.id)?.state === "lost")) return "ended";
+    return props.entry.total > 1 ? "all resolved by" : "resolved";
+  };
+
+  /** The end comes at three quarters of the range. */
+  function goToEnd(): void {
+    const span = time.spanMs();
+    time.stand({ from: end() - 0.75 * span, to: end() + 0.25 * span });
+  }
+
+  return (
+    <div class="alert-actions gone-on">
+      <span class="outcome">{known() ? `${word()} ${formatWhen(end(), moment())}` : "over by now"}</span>
+      <Show when={known()}>
+        <button
+          type="button"
+          class="button small"
+          aria-label={`Go to its end: ${props.name}`}
+          onClick={goToEnd}
+        >
+          Go to its end
+          <Icon name="chevron" />
+        </button>
+      </Show>
+    </div>
+  );
+}
+
 function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof useAsking> }) {
   const { alerts, base, connection } = useStores();
   const actions = new AlertActions(base);
   let silenceButton!: HTMLButtonElement;
   const alert = () => props.entry.lead.alert;
   const silencing = () => alerts.draft()?.id === props.entry.id;
-  const silencedUntil = useSilencedUntil(() => props.entry);
+  const silencedUntil = useSilencedUntil(() => props.entry, connection.serverTime);
   const left = () => unseen(props.entry);
   const seen = () => alert().acknowledged !== undefined && left().length === 0;
   const word = () => {
@@ -250,7 +307,9 @@ function Members(props: { entry: Entry; id: string }) {
 
 /** @param props.member whether it is shown below its group. */
 export function AlertEntry(props: { entry: Entry; member?: boolean }) {
-  const { alerts, connection } = useStores();
+  const { alerts } = useStores();
+  const moment = useMoment();
+  const showAlert = useShowAlert();
   const [open, setOpen] = createSignal(false);
   const asking = useAsking();
   const id = createUniqueId();
@@ -260,9 +319,14 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
   const folded = () => !props.member && alerts.isFolded(props.entry);
   let item!: HTMLLIElement;
   const inView = useInView(() => item);
-  const quiet = createMemo(
-    () => props.entry.firing && isQuiet(activeOf(props.entry), connection.serverTime()),
-  );
+  const quiet = createMemo(() => props.entry.firing && isQuiet(activeOf(props.entry), moment()));
+  const now = useNow(() => props.entry);
+  const isPast = () => alerts.at() !== null;
+  const stillFires = () => {
+    const left = isPast() ? (now()?.total ?? 0) : 0;
+    if (left === 0) return "";
+    return isGroup() ? `${formatCount(left)} still firing now` : "still firing now";
+  };
 
   return (
     <li
@@ -285,9 +349,23 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
           <Show
             when={isGroup()}
             fallback={
-              <span class="message" title={alert().message}>
-                {alert().message}
-              </span>
+              <Show
+                when={alert().metric}
+                fallback={
+                  <span class="message" title={alert().message}>
+                    {alert().message}
+                  </span>
+                }
+              >
+                <button
+                  type="button"
+                  class="alert-link message"
+                  title={`${alert().message}: show its chart`}
+                  onClick={() => showAlert(props.entry.lead)}
+                >
+                  {alert().message}
+                </button>
+              </Show>
             }
           >
             <button
@@ -301,14 +379,16 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
               {summary()}
             </button>
           </Show>
-          <Outcome entry={props.entry} inView={inView} />
+          <Outcome entry={props.entry} inView={inView} note={stillFires()} />
         </div>
         <Show when={alert().metric && !props.member}>
           <SparkLine episode={props.entry.lead} inView={inView} />
         </Show>
-        <ValueNow alert={alert()} inView={inView} />
-        <Actions entry={props.entry} name={summary()} asking={asking} />
-        <Show when={!props.member}>
+        <Value alert={alert()} inView={inView} />
+        <Show when={now()} fallback={<GoneOn entry={props.entry} name={summary()} />}>
+          {(entry) => <Actions entry={entry()} name={summary()} asking={asking} />}
+        </Show>
+        <Show when={!props.member && !isPast()}>
           <Dismiss entry={props.entry} text={summary()} row={item} />
         </Show>
         <Show when={asking.error()}>

@@ -131,7 +131,8 @@ function Aside(props: { chart: Chart; picture: ChartPicture }) {
             <SeverityShape severity={alert.severity} hollow={state !== "firing"} />
             <span>{alert.message}</span>
             <span class="aside-note">
-              {formatTime(began)} – {state === "firing" ? "now" : formatTime(ended)}
+              {formatTime(began)} –{" "}
+              {state === "firing" ? (alerts.at() === null ? "now" : "later") : formatTime(ended)}
             </span>
           </p>
         )}

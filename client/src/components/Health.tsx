@@ -47,28 +47,29 @@ function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void
   });
 }
 
-/** Whether recent alerts are listed while nothing fires, and a function to toggle it. */
+/** Whether recent alerts are listed while nothing fires, as they are at another time, and a function to toggle it. */
 function useListed(): [() => boolean, () => void] {
   const { alerts, connection } = useStores();
+  const isPast = createMemo(() => alerts.at() !== null);
   const [wanted, setWanted] = createSignal<boolean | null>(null);
   const isNew = createMemo(() => connection.serverTime() - alerts.lastEnded() < LISTED_MS);
   // The viewer's choice holds until the firing alerts change.
   createEffect(() => {
-    alerts.firing();
+    if (!isPast()) alerts.firing();
     setWanted(null);
   });
-  const listed = createMemo(() => wanted() ?? (isNew() && alerts.live()));
+  const listed = createMemo(() => wanted() ?? (isPast() || (isNew() && alerts.live())));
   return [listed, () => setWanted(!listed())];
 }
 
 export function Health() {
-  const { alerts } = useStores();
+  const { alerts, marks, time } = useStores();
   let section!: HTMLElement;
   let inner!: HTMLDivElement;
   let log!: HTMLDivElement;
   const [listed, toggleListed] = useListed();
   const anyFiring = () => alerts.firingIds().length > 0 || alerts.firingLeftOut().hidden > 0;
-  const anyRecent = () => alerts.recent().length > 0;
+  const anyRecent = () => alerts.recent().length > 0 || marks.recent().length > 0;
   const showsRecent = () => anyRecent() && (anyFiring() || listed());
   const reads = () => alerts.reads(log.matches(":hover, :has(:focus-visible)"));
   usePreload(SOON_MS, load);
@@ -83,7 +84,7 @@ export function Health() {
       classList={{
         open: anyFiring() || showsRecent(),
         firing: alerts.firing().length > 0,
-        unknown: !alerts.live(),
+        unknown: !alerts.sure(),
       }}
       id="alerts"
       aria-label="Alerts"
@@ -95,7 +96,8 @@ export function Health() {
         <div
           class="alert-log"
           role="log"
-          aria-live="polite"
+          // Nobody can listen to a replay.
+          aria-live={time.speed() > 0 ? "off" : "polite"}
           aria-label="Alerts"
           tabIndex={-1}
           ref={log}

@@ -1,15 +1,22 @@
-/** The line at the top: whether something is wrong, since when, and in which sections. */
-import { For, Show } from "solid-js";
+/**
+ * The line at the top: whether something is wrong, since when, and in which sections; at another time, whether
+ * something was wrong then.
+ */
+import { For, lazy, Show } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
-import { formatCount, formatLength, formatUntil, plural } from "../format";
+import { formatCount, formatLength, formatUntil, formatWhen, plural } from "../format";
 import type { Section } from "../stores/sections";
 import { useStores } from "./context";
+import { LoadedPart } from "./LoadedPart";
+import { useMoment } from "./moment";
 import { undoOrList, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 
+const HealthThen = lazy(() => import("./HealthThen"));
+
 function SectionLink(props: { section: Section }) {
   const { alerts, sections } = useStores();
-  const severity = () => (alerts.live() ? props.section.severity() : undefined);
+  const severity = () => (alerts.sure() ? props.section.severity() : undefined);
   const go = (event: MouseEvent) => {
     event.preventDefault();
     sections.go(props.section.path);
@@ -21,7 +28,7 @@ function SectionLink(props: { section: Section }) {
       href={`#${encodeURIComponent(props.section.path)}`}
       onClick={go}
     >
-      <Show when={severity()} fallback={<span class="dot" classList={{ unknown: !alerts.live() }} />}>
+      <Show when={severity()} fallback={<span class="dot" classList={{ unknown: !alerts.sure() }} />}>
         {(worst) => <SeverityShape severity={worst()} />}
       </Show>
       {props.section.title}
@@ -34,11 +41,12 @@ function SectionLink(props: { section: Section }) {
 
 /** `1 critical since 14:24, 2 warnings since 14:26`. */
 function useFiring(): () => string {
-  const { alerts, connection } = useStores();
+  const { alerts } = useStores();
+  const moment = useMoment();
   return () =>
     SEVERITIES.filter((severity) => alerts.firingCount(severity) > 0)
       .map((severity) => {
-        const since = formatUntil(alerts.firingSince(severity), connection.time());
+        const since = formatUntil(alerts.firingSince(severity), moment());
         const count = alerts.firingCount(severity);
         const word = severity === "warning" ? plural(count, severity) : severity;
         return `${formatCount(count)} ${word} since ${since}`;
@@ -89,25 +97,32 @@ function UndoButton() {
  * @param props.onToggle runs when the viewer shows or hides them.
  */
 export function HealthLine(props: { open: boolean; onToggle(): void }) {
-  const { alerts, connection, sections } = useStores();
+  const { alerts, connection, marks, sections, time } = useStores();
+  const moment = useMoment();
   const firing = useFiring();
   const unknown = useUnknown();
   const count = () => alerts.firing().length;
+  const isPast = () => alerts.at() !== null;
   const say = () => {
-    if (!alerts.live()) return "Not known";
-    return count() === 0 ? "All quiet" : `${formatCount(count())} firing`;
+    if (!alerts.sure()) return "Not known";
+    if (count() === 0) return "All quiet";
+    const were = isPast() ? (count() === 1 ? "was " : "were ") : "";
+    return `${formatCount(count())} ${were}firing`;
   };
-  const isQuiet = () => alerts.live() && count() === 0;
+  const isQuiet = () => alerts.sure() && count() === 0;
+  /** ` at 03:12:00` */
+  const at = () => (isPast() ? ` at ${formatWhen(moment(), connection.time())}` : "");
   const quietFor = () => {
     const ended = alerts.lastEnded();
-    return Number.isFinite(ended) ? ` for ${formatLength(connection.serverTime() - ended)}` : "";
+    return Number.isFinite(ended) ? ` for ${formatLength(moment() - ended)}` : "";
   };
+  const recent = () => alerts.recent().length + marks.recent().length;
   const top = () => sections.all().filter(({ depth }) => depth === 0);
   return (
     <div class="health-line">
       <span class="health-says">
-        <Show when={count() === 0 || !alerts.live()}>
-          <span class="dot" classList={{ good: alerts.live(), unknown: !alerts.live() }} />
+        <Show when={count() === 0 || !alerts.sure()}>
+          <span class="dot" classList={{ good: alerts.sure(), unknown: !alerts.sure() }} />
         </Show>
         {say()}
       </span>
@@ -115,20 +130,25 @@ export function HealthLine(props: { open: boolean; onToggle(): void }) {
         <span class="no-alerts" role="status">
           {isQuiet() ? "No active alerts" : ""}
         </span>
-        <Show when={alerts.live()} fallback={unknown()}>
-          <Show when={isQuiet()} fallback={firing()}>
-            <span aria-live="off">{quietFor()}</span>
+        <Show when={alerts.sure()} fallback={isPast() ? "" : unknown()}>
+          <Show when={isQuiet()} fallback={`${at().trim()}${isPast() ? " · " : ""}${firing()}`}>
+            <span aria-live="off">{`${at()}${quietFor()}`}</span>
           </Show>
         </Show>
       </span>
-      <Show when={count() === 0 && alerts.firingIds().length === 0 && alerts.recent().length > 0}>
+      <Show when={!time.isOwn()}>
+        <LoadedPart>
+          <HealthThen />
+        </LoadedPart>
+      </Show>
+      <Show when={count() === 0 && alerts.firingIds().length === 0 && recent() > 0}>
         <button
           type="button"
           class="recent-toggle"
           aria-expanded={props.open}
           onClick={() => props.onToggle()}
         >
-          Recent {formatCount(alerts.recent().length)}
+          {isPast() ? "Around this time" : "Recent"} {formatCount(recent())}
         </button>
       </Show>
       <UndoButton />

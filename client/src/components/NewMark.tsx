@@ -1,8 +1,10 @@
 /** The dialog that makes a mark: what happened, and when. Everyone sees it. */
 import "../styles/mark.css";
 import { createSignal, createUniqueId, onMount, Show, untrack } from "solid-js";
+import { formatZone } from "../format";
 import { AlertActions, Refused } from "../link/actions";
 import { writeTime } from "../time/range";
+import { timeAt, wallClock } from "../time/zone";
 import { useStores } from "./context";
 import { Dialog } from "./finding/Dialog";
 import { Icon } from "./Icon";
@@ -10,12 +12,9 @@ import { Icon } from "./Icon";
 /** As the server has them. */
 const MAX_TEXT = 200;
 
-/** A time as a field of local time has it, to the second. */
-function fieldOf(time: number | undefined): string {
-  if (time === undefined) return "";
-  const local = new Date(time - new Date(time).getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 19);
-}
+/** A time as a field of the page's zone has it, to the second. */
+const fieldOf = (time: number | undefined): string =>
+  time === undefined ? "" : new Date(wallClock(time)).toISOString().slice(0, 19);
 
 export default function NewMark() {
   const { base, connection, marks, view } = useStores();
@@ -32,7 +31,7 @@ export default function NewMark() {
 
   /** The time of a field; the exact one that it began with while nobody has changed it. Undefined if it is empty. */
   function timeOf(field: string, exact: number | undefined): string | undefined {
-    const time = field === fieldOf(exact) ? exact : new Date(field).getTime();
+    const time = field === fieldOf(exact) ? exact : timeAt(Date.parse(`${field}Z`));
     return time === undefined || Number.isNaN(time) ? undefined : writeTime(time);
   }
 
@@ -75,7 +74,7 @@ export default function NewMark() {
         />
         <div class="mark-times">
           <label>
-            When
+            When, {formatZone(untrack(connection.serverTime))}
             <input
               type="datetime-local"
               step="1"

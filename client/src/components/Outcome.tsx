@@ -5,6 +5,7 @@ import { extentOf, formatText, formatWhen } from "../format";
 import { seriesKey } from "../link/protocol";
 import { useStores } from "./context";
 import { useLasted } from "./lasted";
+import { useMoment } from "./moment";
 import { sayUntil, useSilencedUntil } from "./silenced";
 
 /**
@@ -22,22 +23,27 @@ function useWorst(entry: () => Entry, inView: () => boolean): () => number | und
     if (known.length === 0 || !firing || !board.isPlain(alert)) return alert.peak;
     if (before !== undefined && !inView()) return before;
     stats.drawn();
+    sparks.changed();
     const { times, values } = sparks.of(alert, ended);
     const seen = values.filter((value, i) => times[i] >= fired && Number.isFinite(value));
     return (firesBelow(alert) ? Math.min : Math.max)(...known, ...seen);
   });
 }
 
-/** @param props.inView whether it is visible; a firing alert changes with every tick. */
-export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
-  const { board, connection, stats } = useStores();
+/**
+ * @param props.inView whether it is visible; a firing alert changes with every tick.
+ * @param props.note another note at the end.
+ */
+export function Outcome(props: { entry: Entry; inView?: () => boolean; note?: string }) {
+  const { board, stats } = useStores();
+  const moment = useMoment();
   const worst = useWorst(
     () => props.entry,
     () => props.inView?.() ?? false,
   );
   const alert = () => props.entry.lead.alert;
   const silencedUntil = useSilencedUntil(() => props.entry);
-  const since = () => formatWhen(props.entry.fired, connection.time());
+  const since = () => formatWhen(props.entry.fired, moment());
   const lasted = useLasted(() => props.entry);
   const peak = () => {
     const [{ threshold, value }, peak] = [alert(), worst()];
@@ -55,7 +61,7 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
     ).length;
     if (total > 1) return seen === 0 ? "" : seen === total ? "all acknowledged" : `${seen} acknowledged`;
     if (until !== null && silenced !== undefined) {
-      return `silenced ${sayUntil(silenced, connection.time())}: ${silenced.reason}`;
+      return `silenced ${sayUntil(silenced, moment())}: ${silenced.reason}`;
     }
     return acknowledged === undefined
       ? ""
@@ -76,6 +82,10 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
       <Show when={care()}>
         {" · "}
         <span class="outcome-note">{care()}</span>
+      </Show>
+      <Show when={props.note}>
+        {" · "}
+        <b>{props.note}</b>
       </Show>
     </span>
   );

@@ -1,15 +1,31 @@
-/** The resolved alerts: one row for each rule, the latest first. A row opens in place to show the details. */
+/**
+ * The resolved alerts, one row for each rule, and the marks among them, the latest first: of the last day, or
+ * around another time. A click on a row goes to its time. A row of alerts opens in place to show the details.
+ */
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { type Entry, entryOf, SEVERITIES } from "../alerts/entries";
-import { formatCount, formatDay, formatDuration, formatLength, formatTime, formatWhen } from "../format";
+import {
+  formatCount,
+  formatDay,
+  formatDuration,
+  formatLength,
+  formatTime,
+  formatUntil,
+  formatWhen,
+} from "../format";
+import type { PlacedMark } from "../stores/marks";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { MenuButton } from "./Menu";
+import { useMoment } from "./moment";
 import { Outcome } from "./Outcome";
 import { nearRow, undoOrList, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 import { SparkLine } from "./SparkLine";
+import { rangeAround, useShowAlert } from "./showAlert";
 
+/** The most marks that are listed. */
+const MAX_MARKS = 50;
 /** The most repeats of a rule that an open row lists. */
 const MAX_REPEATS = 20;
 
@@ -24,6 +40,7 @@ function sayLasted({ episodes }: Entry): string {
 }
 
 function Repeats(props: { entry: Entry; id: string }) {
+  const showAlert = useShowAlert();
   const shown = () => props.entry.episodes.slice(0, MAX_REPEATS);
   return (
     <div class="repeats" id={props.id}>
@@ -34,7 +51,9 @@ function Repeats(props: { entry: Entry; id: string }) {
         <For each={shown()}>
           {(episode) => (
             <li>
-              <span class="repeat-message">{episode.alert.message}</span>
+              <button type="button" class="alert-link repeat-message" onClick={() => showAlert(episode)}>
+                {episode.alert.message}
+              </button>
               <Outcome entry={entryOf(episode)} />
             </li>
           )}
@@ -47,8 +66,46 @@ function Repeats(props: { entry: Entry; id: string }) {
   );
 }
 
+/** When something was: the time if it is the day of the time on the page, else the date. */
+function When(props: { time: number; timestamp: string }) {
+  const moment = useMoment();
+  const isToday = () => formatWhen(props.time, moment()) === formatTime(props.time);
+  return (
+    <time class="time" dateTime={props.timestamp} title={formatWhen(props.time, moment())}>
+      <Show when={isToday()} fallback={formatDay(props.time)}>
+        {formatTime(props.time).slice(0, -3)}
+        <span class="seconds">{formatTime(props.time).slice(-3)}</span>
+      </Show>
+    </time>
+  );
+}
+
+function MarkRow(props: { mark: PlacedMark }) {
+  const { time } = useStores();
+  const { began, by, ended, text, timestamp } = props.mark;
+  return (
+    <li class="recent-row mark-row" data-mark={props.mark.id}>
+      <div class="recent-line">
+        <button
+          type="button"
+          class="recent-go"
+          title={by === "" ? `${text}: show its time` : `${text}, by ${by}: show its time`}
+          onClick={() => time.stand(rangeAround(began, ended, time.spanMs()))}
+        >
+          <Icon name="flag" />
+          <span class="visually-hidden">Mark:</span>
+          <span class="message recent-words">{text}</span>
+        </button>
+        <span class="lasted">{ended > began ? formatLength(ended - began) : ""}</span>
+        <When time={began} timestamp={timestamp} />
+      </div>
+    </li>
+  );
+}
+
 function RecentRow(props: { id: string }) {
-  const { alerts, connection } = useStores();
+  const { alerts } = useStores();
+  const showAlert = useShowAlert();
   const [open, setOpen] = createSignal(false);
   const id = createUniqueId();
   // Keep the last value: a removed entry updates once more before it unmounts.
@@ -63,7 +120,6 @@ function RecentRow(props: { id: string }) {
     () => dismiss,
     () => nearRow(row),
   );
-  const isToday = () => formatWhen(entry().lead.fired, connection.time()) === formatTime(entry().lead.fired);
   return (
     <li
       ref={row}
@@ -74,11 +130,20 @@ function RecentRow(props: { id: string }) {
       <div class="recent-line">
         <button
           type="button"
-          class="alert-content recent-open"
+          class="recent-open"
           aria-expanded={open()}
           aria-controls={id}
-          title={alert().message}
+          aria-label={`Details: ${alert().message}`}
+          title="Details"
           onClick={() => setOpen((shown) => !shown)}
+        >
+          <Icon name="chevron" />
+        </button>
+        <button
+          type="button"
+          class="alert-content recent-go"
+          title={`${alert().message}: show its chart`}
+          onClick={() => showAlert(entry().lead)}
         >
           <SeverityShape severity={alert().severity} hollow />
           <span class="severity">{alert().severity.toUpperCase()}</span>
@@ -88,16 +153,7 @@ function RecentRow(props: { id: string }) {
           </Show>
         </button>
         <span class="lasted">{sayLasted(entry())}</span>
-        <time
-          class="time"
-          dateTime={alert().timestamp}
-          title={formatWhen(entry().lead.fired, connection.time())}
-        >
-          <Show when={isToday()} fallback={formatDay(entry().lead.fired)}>
-            {formatTime(entry().lead.fired).slice(0, -3)}
-            <span class="seconds">{formatTime(entry().lead.fired).slice(-3)}</span>
-          </Show>
-        </time>
+        <When time={entry().lead.fired} timestamp={alert().timestamp} />
         <button
           type="button"
           class="icon-button small dismiss"
@@ -191,24 +247,67 @@ function ClearAll() {
   );
 }
 
+/** The rows of alerts and marks, the latest first. */
+function useRows(): () => readonly (string | PlacedMark)[] {
+  const { alerts, marks } = useStores();
+  return createMemo(() => {
+    const listed = marks.recent().slice(-MAX_MARKS).reverse();
+    const rows: (string | PlacedMark)[] = [];
+    for (const id of alerts.recentIds()) {
+      const ended = alerts.entry(id)?.ended ?? 0;
+      while (listed.length > 0 && listed[0].began > ended) rows.push(listed.shift() as PlacedMark);
+      rows.push(id);
+    }
+    return [...rows, ...listed];
+  });
+}
+
 /** @param props.alone whether it is the only list and takes the whole width. */
 export function Recent(props: { alone: boolean }) {
-  const { alerts } = useStores();
-  const count = () => formatCount(alerts.recent().length);
+  const { alerts, marks } = useStores();
+  const moment = useMoment();
+  const rows = useRows();
+  const isPast = () => alerts.at() !== null;
+  const count = () => formatCount(alerts.recent().length + marks.recent().length);
+  const title = () => {
+    if (isPast()) return "Around this time";
+    return props.alone ? `Alerts (${count()})` : `Recent (${count()})`;
+  };
+  const note = () => {
+    if (isPast()) return `${formatUntil(alerts.from(), moment())} – ${formatUntil(moment(), moment())}`;
+    return props.alone ? "all over, newest first" : "alerts that are over";
+  };
+  const tooMany = () => {
+    if (alerts.tooMany() === 0) return "";
+    return `${formatCount(alerts.tooMany())} older alerts of this range are left out, also on charts: show a shorter one`;
+  };
   return (
     <div class="recent" classList={{ alone: props.alone }}>
       <div class="alert-header">
-        <h3>{props.alone ? `Alerts (${count()})` : `Recent (${count()})`}</h3>
-        <span class="recent-note">{props.alone ? "all over, newest first" : "alerts that are over"}</span>
+        <h3>{title()}</h3>
+        <span class="recent-note">{note()}</span>
         <SeverityFilter />
         <Show when={alerts.recent().length > 0}>
           <ClearAll />
         </Show>
       </div>
       <ul class="alerts">
-        <For each={alerts.recentIds()}>{(id) => <RecentRow id={id} />}</For>
+        <For each={rows()}>
+          {(row) => (typeof row === "string" ? <RecentRow id={row} /> : <MarkRow mark={row} />)}
+        </For>
       </ul>
       <LeftOut of={alerts.recentLeftOut()} />
+      <Show when={marks.recent().length > MAX_MARKS}>
+        <p class="alerts-more">{`${formatCount(marks.recent().length - MAX_MARKS)} more marks`}</p>
+      </Show>
+      <Show when={tooMany()}>
+        <p class="alerts-more">{tooMany()}</p>
+      </Show>
+      <Show when={marks.failed()}>
+        <p class="alerts-more" role="status">
+          The marks could not be loaded. Trying again.
+        </p>
+      </Show>
     </div>
   );
 }

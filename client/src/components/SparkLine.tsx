@@ -14,6 +14,7 @@ export function SparkLine(props: { episode: Episode; inView: () => boolean }) {
     const { alert, ended } = props.episode;
     if (before !== undefined && !props.inView()) return before;
     stats.drawn();
+    sparks.changed();
     return untrack(() => sparkLines(sparks.of(alert, ended), threshold(), WIDTH, HEIGHT));
   });
   return (

@@ -13,6 +13,7 @@ import type { HistoryStore } from "../stores/history";
 import type { MarksStore } from "../stores/marks";
 import type { OverviewStore } from "../stores/overview";
 import type { PastStore } from "../stores/past";
+import type { PastAlertsStore } from "../stores/pastalerts";
 import type { PinsStore } from "../stores/pins";
 import type { ReplayStore } from "../stores/replay";
 import type { RowsStore } from "../stores/rows";
@@ -40,6 +41,7 @@ export interface Stores {
   /** Loaded on first use. */
   overview(): Promise<OverviewStore>;
   past: PastStore;
+  pastAlerts: PastAlertsStore;
   pins: PinsStore;
   replay: ReplayStore;
   rows: RowsStore;

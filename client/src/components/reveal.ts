@@ -3,11 +3,15 @@ import type { Target } from "../stores/sections";
 
 const STANDS_OUT_MS = 2_000;
 
-/** Find a section's element, or a panel's: first by its exact `data-metric`, then by its metric. */
+/** Find a section's element, a metric's chart, or a panel: first by its exact `data-metric`, then by its metric. */
 function find(target: Target): HTMLElement | null {
   const panels = document.getElementById("panels");
   if ("section" in target)
     return panels?.querySelector(`[data-section="${CSS.escape(target.section)}"]`) ?? null;
+  if ("chart" in target) {
+    const chart = panels?.querySelector<HTMLElement>(`.chart[data-metric~="${CSS.escape(target.chart)}"]`);
+    return chart ?? find({ panel: target.series });
+  }
   const metric = target.panel.split("{", 1)[0];
   const wanted = CSS.escape(target.panel);
   const name = CSS.escape(metric);

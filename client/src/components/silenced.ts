@@ -3,12 +3,11 @@ import { createMemo } from "solid-js";
 import { activeOf, type Entry, silencedUntil } from "../alerts/entries";
 import { formatUntil } from "../format";
 import type { Silence } from "../types.gen";
-import { useStores } from "./context";
+import { useMoment } from "./moment";
 
 /** When the first silence of an entry's active alerts ends, in milliseconds since 1970; null if any has none. */
-export function useSilencedUntil(entry: () => Entry): () => number | null {
-  const { connection } = useStores();
-  return createMemo(() => silencedUntil(activeOf(entry()), connection.serverTime()));
+export function useSilencedUntil(entry: () => Entry, moment = useMoment()): () => number | null {
+  return createMemo(() => silencedUntil(activeOf(entry()), moment()));
 }
 
 /** `until 14:32`, `until it is over`, `on all series until 14:32`. */

@@ -1,4 +1,7 @@
-/** The browser tab's title and icon: firing alerts, a stale page, or a board that waits for data. */
+/**
+ * The browser tab's title and icon: the alerts that fire now, whatever time the page shows, a stale page, or a
+ * board that waits for data.
+ */
 import { createEffect, createMemo, createSignal } from "solid-js";
 import { formatTime, plural } from "../format";
 import icon from "../icon.svg?raw";
@@ -21,7 +24,7 @@ function useUrgent(): () => { count: number; severity: "critical" | "warning" } 
   const { alerts } = useStores();
   return () => {
     for (const severity of ["critical", "warning"] as const) {
-      const count = alerts.firingCount(severity);
+      const count = alerts.countNow(severity);
       if (count > 0) return { count, severity };
     }
     return null;

@@ -356,7 +356,7 @@ export class RangeLoader {
 const isWithin = (inner: Range, outer: Range): boolean => outer.from <= inner.from && inner.to <= outer.to;
 
 /** Whether a window has every tick of a range. */
-function covers(window: Window, { from, to }: Range): boolean {
+export function covers(window: Window, { from, to }: Range): boolean {
   const { intervalMs } = window;
   const [oldest] = window.orderedTimes();
   return from > oldest - intervalMs && to <= window.newestTime + intervalMs;

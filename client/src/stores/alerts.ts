@@ -2,8 +2,8 @@
  * The alert feed: firing and ended alerts, those the viewer folded or dismissed, and the shown severities.
  * Firing alerts are always counted and listed: they can be folded to a line, but only ended alerts can be
  * dismissed. A `Memory` keeps both across reloads, and both can be undone for a while. An alert that ends in
- * view keeps its place for a moment. The store groups alerts into entries, one per rule. It must not know
- * where alerts come from.
+ * view keeps its place for a moment. The store groups alerts into entries, one per rule. At another time it has
+ * the alerts of that time in their place; what is news stays live. It must not know where alerts come from.
  */
 import { createMemo, createSignal } from "solid-js";
 import { type Entry, firingEntries, recentEntries, SEVERITIES } from "../alerts/entries";
@@ -11,6 +11,7 @@ import { type Episode, Episodes, isFiring, ruleOf } from "../alerts/episodes";
 import { formatCount } from "../format";
 import type { FeedEvent } from "../link/feed";
 import { seriesKey } from "../link/protocol";
+import type { AlertsView } from "../past/alerts";
 import type { Clock } from "../time/clock";
 import type { Alert, Severity } from "../types.gen";
 import { kept } from "../window/kept";
@@ -29,6 +30,8 @@ export interface AlertStoreOptions {
   hidden: Memory;
   /** Receives newly firing alerts; `quiet` if another tab notifies. */
   onFiring?(alerts: readonly Alert[], quiet: boolean): void;
+  /** The alerts of the time on the page, null while it is the board's own window. */
+  past?(): AlertsView | null;
 }
 
 /** The open silence form of an entry. */
@@ -127,25 +130,43 @@ export function createAlertStore(options: AlertStoreOptions) {
   let reading = false;
   const hold = () => staying.hold(reading || draft() !== null);
 
+  const view = () => options.past?.() ?? null;
+  const at = createMemo(() => view()?.at ?? null);
+  const isPast = createMemo(() => at() !== null);
+  const episodes = createMemo(() => view()?.episodes);
+  /** The alerts of the time on the page. While it follows now, what the stream says of an alert counts. */
+  const here = createMemo<readonly Episode[]>(() => {
+    const found = episodes();
+    if (found === undefined) return all();
+    if (isPast()) return found;
+    const known = new Set(idsOf(all()));
+    return [...found.filter((one) => !isFiring(one) && !known.has(one.alert.id)), ...all()];
+  });
+  /** Dismissed at another time: only for as long as the page is open. */
+  const [dismissedThen, setDismissedThen] = createSignal<ReadonlySet<string>>(new Set());
+
   const isShown = ({ alert }: Episode) => !hidden().has(alert.severity);
-  const firing = createMemo(() => all().filter(isFiring));
+  const firingNow = createMemo(() => all().filter(isFiring));
+  const countsNow = createMemo(() => countsOf(firingNow()));
+  const firing = createMemo(() => here().filter(isFiring));
   const counts = createMemo(() => countsOf(firing()));
   const since = createMemo(() => firstOf(firing()));
   const news = createMemo((before: typeof NO_NEWS) => {
-    const critical = firing().filter(({ alert }) => alert.severity === "critical");
+    const critical = firingNow().filter(({ alert }) => alert.severity === "critical");
     if (critical.length === 0) return NO_NEWS;
     const { alert, fired } = critical.reduce((last, one) => (last.fired >= one.fired ? last : one));
     if (fired > before.fired) return { id: alert.id, fired, message: alert.message };
     return critical.some((one) => one.alert.id === before.id) ? before : { ...before, message: "" };
   }, NO_NEWS);
-  const over = createMemo(() =>
-    all().filter((episode) => !isFiring(episode) && !dismissed.ids().has(episode.alert.id)),
-  );
+  const over = createMemo(() => {
+    const gone = isPast() ? dismissedThen() : dismissed.ids();
+    return here().filter((episode) => !isFiring(episode) && !gone.has(episode.alert.id));
+  });
   const overCounts = createMemo(() => countsOf(over()));
   /** If an alert fires again, its earlier episode moves to the recent list. */
   const firingKeys = createMemo(() => new Set(firing().map(placeOf)));
   const stays = (episode: Episode): boolean =>
-    staying.ids().has(episode.alert.id) && !firingKeys().has(placeOf(episode));
+    !isPast() && staying.ids().has(episode.alert.id) && !firingKeys().has(placeOf(episode));
 
   const firingShown = createMemo<readonly Entry[]>((before) => {
     const here = [...firing(), ...over().filter(stays)].filter(isShown);
@@ -176,7 +197,7 @@ export function createAlertStore(options: AlertStoreOptions) {
     return { hidden: episodes.length - wanted, more: wanted - totalOf(shown) };
   }
 
-  const metrics = createMemo<Episodic>((before) => byMetric(all(), before), new Map());
+  const metrics = createMemo<Episodic>((before) => byMetric(here(), before), new Map());
   /** The worst severity firing on each series, or on a metric as a whole. */
   const severities = createMemo(() => {
     const worst = new Map<string, Severity>();
@@ -192,8 +213,7 @@ export function createAlertStore(options: AlertStoreOptions) {
 
   /** Keep alerts that just ended in place. Alerts a new tab first sees as ended are not kept. */
   function stay(): void {
-    const fired = firing();
-    const ended = fired.filter(({ alert }) => {
+    const ended = firingNow().filter(({ alert }) => {
       const now = known.get(alert.id);
       return now !== undefined && !isFiring(now);
     });
@@ -239,6 +259,12 @@ export function createAlertStore(options: AlertStoreOptions) {
 
   function putAway(episodes: readonly Episode[], text: string): void {
     const ids = idsOf(episodes);
+    if (isPast()) {
+      const before = dismissedThen();
+      setDismissedThen(new Set([...before, ...ids]));
+      offer(text, () => setDismissedThen(before));
+      return;
+    }
     dismissed.add(ids);
     offer(text, () => dismissed.remove(ids));
   }
@@ -248,18 +274,33 @@ export function createAlertStore(options: AlertStoreOptions) {
     hold();
   }
 
-  const isFolded = (entry: Entry): boolean => entry.episodes.every(({ alert }) => folded.ids().has(alert.id));
+  const isFolded = (entry: Entry): boolean =>
+    !isPast() && entry.episodes.every(({ alert }) => folded.ids().has(alert.id));
 
   return {
     apply,
+    /** The moment that is shown, milliseconds since 1970; null while the page follows now. */
+    at,
+    /** From when on the shown alerts that are over are known, and how many older ones are left out. */
+    from: () => view()?.from ?? Number.NaN,
+    tooMany: () => view()?.leftOut ?? 0,
+    /** Whether what is shown is sure to be so: an open stream, or the alerts of another time. */
+    sure: () => (isPast() ? view()?.loaded === true : live()),
     /** All firing alerts, folded and hidden ones included. */
     firing,
+    /** The number of alerts of a severity that fire now, whatever time is shown. */
+    countNow: (severity: Severity): number => countsNow()[severity],
+    /** An alert as it is now, whatever time is shown; undefined if it is not known any more. */
+    now(id: string): Episode | undefined {
+      all();
+      return known.get(id);
+    },
     /** The number of firing alerts of a severity, and when the first one fired: milliseconds since 1970. */
     firingCount: (severity: Severity): number => counts()[severity],
     firingSince: (severity: Severity): number => since()[severity],
     /** When the last alert ended; NaN if none has. */
     lastEnded: createMemo(() =>
-      all().reduce((last, one) => (isFiring(one) ? last : Math.max(one.ended, last || 0)), Number.NaN),
+      here().reduce((last, one) => (isFiring(one) ? last : Math.max(one.ended, last || 0)), Number.NaN),
     ),
     /** The message of the newest critical alert; empty once it ends, since an older one is not news. */
     criticalNews: () => news().message,

@@ -20,8 +20,9 @@ export interface MarksOptions {
   clock: Clock;
   /** GET all marks that are kept. */
   load(): Promise<readonly Mark[]>;
-  /** The range on the page. */
+  /** The range on the page, and the one whose marks are listed among the recent alerts. */
   range(): Range;
+  around(): Range;
 }
 
 /** As many as the server keeps. */
@@ -32,7 +33,7 @@ function placed(mark: Mark): PlacedMark {
   return { ...mark, began, ended: Date.parse(mark.until ?? "") || began };
 }
 
-export function createMarksStore({ clock, load, range }: MarksOptions) {
+export function createMarksStore({ clock, load, range, around }: MarksOptions) {
   const [all, setAll] = createSignal<readonly PlacedMark[]>([]);
   const [failed, setFailed] = createSignal(false);
   const retry = new Retry(clock, () => void fetchAll());
@@ -75,6 +76,8 @@ export function createMarksStore({ clock, load, range }: MarksOptions) {
     all,
     /** Those of the range on the page; the same array while they are unchanged. */
     inRange: createMemo<readonly PlacedMark[]>((before) => kept(before, between(range())), []),
+    /** Those that are listed among the recent alerts. */
+    recent: createMemo<readonly PlacedMark[]>((before) => kept(before, between(around())), []),
     /** Whether they could not be loaded. They are asked for again by themselves. */
     failed,
     /** Add marks from the server's answer. */

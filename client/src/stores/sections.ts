@@ -26,8 +26,11 @@ export interface Section {
   firing(): number;
 }
 
-/** The target to reveal on the page: a section, or the panel with this `data-metric`. */
-export type Target = { section: string } | { panel: string };
+/**
+ * The target to reveal on the page: a section, the panel with this `data-metric`, or the chart of a metric, in
+ * its absence the panel of a series.
+ */
+export type Target = { section: string } | { panel: string } | { chart: string; series: string };
 
 interface Counted {
   severity: Severity;
@@ -123,11 +126,11 @@ export function createSectionsStore(
     severityOf: (path: string): Severity | undefined => counts().get(path)?.severity,
     /** The innermost section that shows a metric, undefined if none does. */
     of: (metric: string): string | undefined => sectionsOf().get(metric)?.at(-1),
-    /** Unfold a section and reveal it, its panel, or a row of that panel. The path "" is the page itself. */
-    go(path: string, panel?: string, row?: string): void {
-      setWanted(panel === undefined || row === undefined ? null : { panel, row });
+    /** Unfold a section and reveal it, its panel or chart, or a row of that panel. The path "" is the page itself. */
+    go(path: string, panel?: string | { chart: string; series: string }, row?: string): void {
+      setWanted(typeof panel !== "string" || row === undefined ? null : { panel, row });
       for (const row of chainTo(board.groups(), path)) if (row.title !== "") rows.setOpen(row, true);
-      reveal(panel === undefined ? { section: path } : { panel });
+      reveal(panel === undefined ? { section: path } : typeof panel === "string" ? { panel } : panel);
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
  * The values of an alert's series from before it fired until it ended: copied from the window and kept as the
- * window moves on. A long episode is thinned to at most `MAX_POINTS`. It must not know how they are drawn.
+ * window moves on. A long episode is thinned to at most `MAX_POINTS`. At another time they come from history.
+ * It must not know how they are drawn.
  *
  *   window        ┊──────────────────────┤ now
  *   spark   from ·········│fired ········│ at least to here, and on until it is over
@@ -12,8 +13,8 @@ import type { Spark } from "../window/spark";
 import type { Window } from "../window/window";
 
 /** Ticks before the alert fired, and at least as many after. */
-const SIDE_TICKS = 24;
-const AFTER_TICKS = 6;
+export const SIDE_TICKS = 24;
+export const AFTER_TICKS = 6;
 export const MAX_POINTS = 120;
 /** More than are ever drawn at once. */
 const MAX_SPARKS = 200;
@@ -42,7 +43,19 @@ function thin(one: Followed): void {
   one.values = values;
 }
 
-export function createSparkStore(window: Window) {
+/** The values around alerts at the time on the page, if the page does not follow now. */
+export interface OtherSparks {
+  /** Null while the page follows now. */
+  spark(alert: Alert): Spark | null;
+  /** NaN if it is not known. */
+  valueOf(alert: Alert): number;
+  /** Changes when more values have arrived, and with the time on the page. */
+  changed(): void;
+}
+
+const NO_OTHERS: OtherSparks = { spark: () => null, valueOf: () => Number.NaN, changed: () => {} };
+
+export function createSparkStore(window: Window, other: OtherSparks = NO_OTHERS) {
   const followed = new Map<string, Followed>();
   /** Sparks that still need ticks. */
   const open = new Set<Followed>();
@@ -97,6 +110,8 @@ export function createSparkStore(window: Window) {
      * @param ended when the alert ended, Infinity while it fires.
      */
     of(alert: Alert, ended: number): Spark {
+      const past = other.spark(alert);
+      if (past !== null) return past;
       const one = find(alert);
       const { fired, from, times, values } = one;
       one.until = Math.max(ended, fired + SIDE_TICKS * window.intervalMs) + AFTER_TICKS * window.intervalMs;
@@ -107,6 +122,10 @@ export function createSparkStore(window: Window) {
         values,
       };
     },
+    /** The value of an alert's series at another time; NaN while the page follows now, or if it is not known. */
+    valueThen: other.valueOf,
+    /** Read it to follow the changes of sparks at another time. */
+    changed: other.changed,
   };
 }
 

@@ -7,6 +7,7 @@ import type { Severity, Table } from "../../types.gen";
 import type { Searched } from "../../window/find";
 import { useStores } from "../context";
 import { leavesOf } from "../layout";
+import { useShowAlert } from "../showAlert";
 
 export interface Item extends Searched {
   id: string;
@@ -27,6 +28,7 @@ export interface Found {
 
 export function useSearched(): readonly Found[] {
   const { alerts, board, sections, stats } = useStores();
+  const showAlert = useShowAlert();
 
   function newest(key: string, unit: string): string {
     stats.drawn();
@@ -49,12 +51,13 @@ export function useSearched(): readonly Found[] {
   const firing = createMemo<readonly Item[]>(() =>
     [...alerts.firing()]
       .sort((one, other) => SEVERITIES.indexOf(one.alert.severity) - SEVERITIES.indexOf(other.alert.severity))
-      .map(({ alert }) => {
+      .map((episode) => {
+        const { alert } = episode;
         const { id, message, metric = "", labels, severity } = alert;
         const key = seriesKey(metric, labels);
         return {
           ...{ id: `alert ${id}`, text: message, more: `${metric} ${formatLabels(labels ?? {})}`, severity },
-          ...{ value: () => newest(key, board.unitOf(alert)), go: goTo(metric, key), chart: metric },
+          ...{ value: () => newest(key, board.unitOf(alert)), go: () => showAlert(episode), chart: metric },
         };
       }),
   );
