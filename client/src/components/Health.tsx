@@ -18,6 +18,7 @@ const LISTED_MS = 60_000;
 /** Hold an element's height for a while after its content shrinks, except after a click. */
 function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void {
   let held = 0;
+  let width = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const release = () => {
     clearTimeout(timer);
@@ -28,7 +29,10 @@ function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void
   onMount(() => {
     const observer = new ResizeObserver(() => {
       const height = inner().offsetHeight;
-      if (height >= held || !outer().classList.contains("open")) release();
+      // Another width is another layout.
+      const isOther = inner().offsetWidth !== width;
+      width = inner().offsetWidth;
+      if (height >= held || isOther || !outer().classList.contains("open")) release();
       else if (timer === undefined) {
         const borders = outer().offsetHeight - outer().clientHeight;
         outer().style.minHeight = `${held + borders}px`;
