@@ -146,6 +146,16 @@ class Histories(RuleBasedStateMachine):
         start_ms = oldest + int(whole * start)
         self.check(start_ms, start_ms + 1 + int(whole * length), points, pattern)
 
+    @rule(
+        ticks=st.integers(1, 90),
+        end=st.integers(-50, 20),
+        points=st.sampled_from([3, 7, 20, 60, 400]),
+        pattern=st.sampled_from(["", "whole", '*{host="a"}', "f*", "nothing"]),
+    )
+    def read_newest(self, ticks: int, end: int, points: int, pattern: str) -> None:
+        start_ms = self.now - ticks * self.interval_ms
+        self.check(start_ms, max(start_ms, self.now + end * self.interval_ms) + 1, points, pattern)
+
     def check_all(self) -> None:
         """Ask each tier for everything, and for a part that begins and ends in the middle of buckets."""
         start = min([START, *self.naive.times()]) - 3_600_000

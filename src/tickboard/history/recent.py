@@ -7,7 +7,7 @@ would take long, there is none, and the file has to be read.
 import threading
 from bisect import bisect_right
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -17,7 +17,7 @@ from tickboard.expressions.alignment import Columns, Floats, Labels
 from tickboard.history.answering import Sums, answer_of_buckets, answer_of_ticks, tick_buckets_ms, whole_buckets
 from tickboard.history.answers import Answer, Integers, Question
 from tickboard.history.catalogue import Catalogue, Entry
-from tickboard.history.layout import Layout
+from tickboard.history.layout import Layout, no_times
 from tickboard.history.rollup import roll_ticks
 from tickboard.history.spans import MINUTE_MS
 
@@ -105,6 +105,10 @@ class _Choice(Struct, frozen=True):
     places: dict[Layout, tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
+_Found = tuple[_Part, int, int]
+"""Some ticks of a part: the place of the first one, and that after the last one."""
+
+
 class RecentTicks:
     """The newest ticks of the current epoch."""
 
@@ -190,17 +194,18 @@ class RecentTicks:
             choice = self._choose(question.patterns, ids_of)
             if choice is None:
                 return None
-            ticks = sum(last - first for _, first, last in self._between(start, end))
+            found = list(self._between(start, end))
+            ticks = sum(last - first for _, first, last in found)
             if ticks * len(choice.entries) > MAX_VALUES:
                 return None
             if ticks <= question.points:
-                times, values = self._read(start, end, choice)
+                times, values = _read(found, choice)
                 return answer_of_ticks(question, self._interval_ms, times, values, choice.entries)
             length_ms = tick_buckets_ms(question, self._interval_ms)
             start, end = whole_buckets(question, length_ms)
             if length_ms >= MINUTE_MS or start < self._since_ms:
                 return None
-            times, values = self._read(start, end, choice)
+            times, values = _read(self._between(start, end), choice)
             sums = Sums(len(choice.entries), start, (end - start) // length_ms, length_ms)
             sums.add(roll_ticks(times, values, length_ms))
             return answer_of_buckets(question, length_ms, "raw", sums.result(), choice.entries)
@@ -217,27 +222,13 @@ class RecentTicks:
         if self._parts:
             self._parts[0].forget_before(time_ms)
 
-    def _between(self, start_ms: int, end_ms: int) -> Iterator[tuple[_Part, int, int]]:
-        """Yield the parts that have a tick in a range, and the places of the first one and after the last one."""
+    def _between(self, start_ms: int, end_ms: int) -> Iterator[_Found]:
+        """Yield the parts that have a tick in a range."""
         for part in self._parts:
             if part.start_ms < end_ms and part.end_ms >= start_ms:
                 first, last = np.searchsorted(part.times, [start_ms, end_ms]).tolist()
                 if first < last:
                     yield part, first, last
-
-    def _read(self, start_ms: int, end_ms: int, choice: _Choice) -> tuple[Integers, Floats]:
-        """Return the ticks of a range: times, and float64 [series, ticks]."""
-        times: list[Integers] = [np.empty(0, np.int64)]
-        values: list[Floats] = [np.empty((len(choice.ids), 0))]
-        for part, first, last in self._between(start_ms, end_ms):
-            source, target = choice.places[part.layout]
-            found = part.rows[first:last].take(source, axis=1).T
-            if len(target) < len(choice.ids):
-                some, found = found, np.full((len(choice.ids), last - first), np.nan)
-                found[target] = some
-            times.append(part.times[first:last])
-            values.append(found)
-        return np.concatenate(times), np.concatenate(values, axis=1)
 
     # --- series ---
 
@@ -282,3 +273,22 @@ class RecentTicks:
         self._keys: dict[int, tuple[str, Labels, str]] = {}
         self._catalogue = Catalogue()
         self._choices: OrderedDict[tuple[str, ...], _Choice] = OrderedDict()
+
+
+def _read(found: Iterable[_Found], choice: _Choice) -> tuple[Integers, Floats]:
+    """Return ticks of some series: times, and float64 [series, ticks]."""
+    times: list[Integers] = []
+    values: list[Floats] = []
+    for part, first, last in found:
+        source, target = choice.places[part.layout]
+        rows = part.rows[first:last].take(source, axis=1).T
+        if len(target) < len(choice.ids):
+            some, rows = rows, np.full((len(choice.ids), last - first), np.nan)
+            rows[target] = some
+        times.append(part.times[first:last])
+        values.append(rows)
+    if len(times) == 1:
+        return times[0], values[0]
+    if not times:
+        return no_times(), np.empty((len(choice.ids), 0))
+    return np.concatenate(times), np.concatenate(values, axis=1)
