@@ -86,3 +86,21 @@ def test_a_heat_map_shows_another_time_from_history(page: Page, heat: Server) ->
     duration.get_by_role("button", name="More").click()
     page.get_by_role("button", name="Show as table").click()
     expect(duration.locator("thead")).to_have_text(f"Time250{TO}300 ms100{TO}250 ms80{TO}100 ms20{TO}80 ms15{TO}20 ms")
+
+
+def test_a_drag_on_a_heat_map_zooms_all_charts(page: Page, heat: Server) -> None:
+    page.goto(heat.url)
+    duration = heatmap(page, "Request duration")
+    picture = duration.get_by_role("img")
+    expect(picture).to_have_accessible_name(re.compile("Latest"))
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
+    # What chooses a range is loaded with the first event.
+    expect(duration.locator(".tip")).to_be_visible()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("from=.*to="))

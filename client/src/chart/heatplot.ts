@@ -10,6 +10,7 @@ import type { Ring } from "./reduce";
 import { axisWidth, type Box, boxOf, LABEL, timeLabels } from "./scene";
 import { Surface } from "./surface";
 import { FONT, textWidth } from "./text";
+import type { TimeAxis } from "./timeaxis";
 
 /** In CSS pixels: no row is lower, and no column narrower. */
 const ROW = 7;
@@ -66,6 +67,13 @@ export class HeatPlot {
 
   get canvas(): HTMLCanvasElement {
     return this.surface.canvas;
+  }
+
+  /** The time axis of the last drawing; null before the first. */
+  get timeAxis(): TimeAxis | null {
+    if (this.layout === null) return null;
+    const { box, from, to } = this.layout;
+    return { ...box, from, to };
   }
 
   draw(scene: HeatScene): void {

@@ -3,7 +3,7 @@
  * charts, only while it is in view, and shows the same moment.
  */
 import "../styles/reading.css";
-import { type Accessor, createEffect, createMemo, createSignal, on, onCleanup, Show } from "solid-js";
+import { type Accessor, createEffect, createMemo, createSignal, lazy, on, onCleanup, Show } from "solid-js";
 import { bucketsOf } from "../chart/buckets";
 import {
   type BucketSet,
@@ -19,9 +19,14 @@ import { colorsOf, colorVariable } from "../chart/palette";
 import { formatText, formatWhen } from "../format";
 import type { Heatmap } from "../types.gen";
 import { useBeat } from "./beat";
+import type { BrushKeys } from "./brushKeys";
 import { useStores } from "./context";
 import { useDrawing } from "./drawing";
+import { LoadedPart } from "./LoadedPart";
 import { useStale } from "./stale";
+
+const TimeGestures = lazy(() => import("./TimeGestures"));
+const TimeOverlay = lazy(() => import("./TimeOverlay"));
 
 const TIP_GAP = 16;
 const DESCRIBE_EVERY_MS = 10_000;
@@ -69,7 +74,7 @@ export function HeatCanvas(props: {
   onDrawn: (plot: HeatPlot) => void;
   onKey?: (key: string) => boolean;
 }) {
-  const { connection, cursor, stats, theme } = useStores();
+  const { brush, connection, cursor, stats, theme } = useStores();
   const { metric, title, unit = "" } = props.panel;
   let element!: HTMLDivElement;
   let plot: HeatPlot | null = null;
@@ -81,6 +86,10 @@ export function HeatCanvas(props: {
   const [chosen, setChosen] = createSignal<number | null>(null);
   const [drawn, setDrawn] = createSignal(0, { equals: false });
   const [said, setSaid] = createSignal("");
+  const [touched, setTouched] = createSignal(false);
+  /** The newest event before the part that chooses a range has loaded, and its keys. */
+  let first: Event | null = null;
+  let keys: BrushKeys | null = null;
   const isStale = () => stale() !== "" || (connection.tried() && !connection.live());
 
   function draw(): void {
@@ -125,7 +134,13 @@ export function HeatCanvas(props: {
     cursor.move(cell === null ? null : plot.cells.columns[cell.column].time);
   }
 
+  function begin(event: Event): void {
+    first = event;
+    setTouched(true);
+  }
+
   function onPointerMove(event: PointerEvent): void {
+    begin(event);
     const { left, top } = element.getBoundingClientRect();
     setChosen(null);
     setPointer({ x: event.clientX - left, y: event.clientY - top });
@@ -149,7 +164,7 @@ export function HeatCanvas(props: {
   const tip = createMemo(() => {
     const cell = pointed();
     const at = pointer();
-    if (cell === null || at === null || plot === null) return null;
+    if (cell === null || at === null || plot === null || brush.draft() !== null) return null;
     const { cells } = plot;
     const { time, total } = cells.columns[cell.column];
     const { clientWidth, clientHeight } = element;
@@ -189,8 +204,8 @@ export function HeatCanvas(props: {
     return time === null || plot === null ? cells.columns.length : plot.columnAt(time);
   }
 
-  /** Move the cursor by columns, and announce the cell there. */
-  function step(key: string): boolean {
+  /** Move the cursor by columns, and announce the cell there; with Shift, brush what it passes. */
+  function step(key: string, shift: boolean): boolean {
     if (plot === null || plot.cells.columns.length === 0) return false;
     const newest = plot.cells.columns.length - 1;
     const from = here(plot);
@@ -201,8 +216,13 @@ export function HeatCanvas(props: {
       End: newest,
     }[key];
     if (target === undefined) return false;
-    cursor.move(plot.cells.columns[target].time);
-    say(plot.cells, target);
+    const { columns } = plot.cells;
+    cursor.move(columns[target].time);
+    if (shift) keys?.extend(columns[Math.min(from, newest)].time, columns[target].time);
+    else {
+      keys?.restart();
+      say(plot.cells, target);
+    }
     return true;
   }
 
@@ -232,10 +252,15 @@ export function HeatCanvas(props: {
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    begin(event);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const { key } = event;
     const taken =
-      step(key) || change(key) || (key === "Escape" && cursor.time() !== null) || props.onKey?.(key);
+      step(key, event.shiftKey) ||
+      change(key) ||
+      keys?.press(key) ||
+      (key === "Escape" && cursor.time() !== null) ||
+      props.onKey?.(key);
     if (!taken) return;
     if (key === "Escape") forget();
     event.preventDefault();
@@ -258,6 +283,7 @@ export function HeatCanvas(props: {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move the cursor
         tabIndex={0}
         aria-label={description().text}
+        onFocus={begin}
         onBlur={() => pointer() === null && forget()}
         onKeyDown={onKeyDown}
         onPointerMove={onPointerMove}
@@ -265,6 +291,29 @@ export function HeatCanvas(props: {
         onPointerLeave={leave}
         onPointerCancel={leave}
       />
+      <Show when={brush.range() !== null || brush.draft()?.at === element}>
+        <LoadedPart>
+          <TimeOverlay
+            element={element}
+            axis={() => plot?.timeAxis ?? null}
+            drawn={drawn}
+            live={props.live}
+          />
+        </LoadedPart>
+      </Show>
+      <Show when={touched()}>
+        <LoadedPart>
+          <TimeGestures
+            element={element}
+            axis={() => plot?.timeAxis ?? null}
+            first={() => first}
+            say={setSaid}
+            onKeys={(found) => {
+              keys = found;
+            }}
+          />
+        </LoadedPart>
+      </Show>
       <Show when={tip()}>
         {(shown) => (
           <div
