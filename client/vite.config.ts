@@ -28,7 +28,7 @@ function workerBesideThePage(): Plugin {
 }
 
 /** The kinds of panels that not every board has: they are in the first sight of those that do. */
-const PANELS = /\/(AlertLog|HeatmapPanel|RankedTable|TablePanel)\.tsx$/;
+const PANELS = /\/(AlertLog|RankedTable|(Table|Heatmap|States|Bars|Text)Panel)\.tsx$/;
 
 /**
  * The file that a module goes into. More and smaller files would be a tenth larger, since each is compressed by itself.

@@ -49,6 +49,16 @@ def test_panels_keep_their_order_and_are_not_shown_outside_their_row(board: Boar
     ]
 
 
+def test_states_bars_and_texts_are_panels_like_others(board: Board) -> None:
+    up, disk = board.gauge("up"), board.gauge("disk")
+    children = board.states(up, {0: ("down", "critical"), 1: "up"}), board.bars(disk, limit=3), board.text("a")
+    assert board.describe().panels == list(children)
+    board.row(*children)
+    [row] = board.describe().panels
+    assert isinstance(row, Row)
+    assert row.panels == list(children)
+
+
 def test_rows_may_contain_rows(board: Board) -> None:
     cpu = board.gauge("cpu")
     board.row(board.row(board.card(cpu)), board.chart(cpu))

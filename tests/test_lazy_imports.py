@@ -28,6 +28,7 @@ UNASKED = (
     "tickboard.cli.host_board",
     "tickboard.client.decoder",
     "tickboard.configuration.formula",
+    "tickboard.markdown",
     "tickboard.sending.sender",
     "tickboard.sources.host",
     "tickboard.sources.pipe",
@@ -35,6 +36,7 @@ UNASKED = (
     "tickboard.sources.statsd",
     "tomllib",
     "difflib",
+    "markdown_it",
 )
 """Modules of commands that were not given, and of what a dashboard file has not declared."""
 

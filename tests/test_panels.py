@@ -1,5 +1,7 @@
 """The panels of the page: declared ones, or by default a card and a chart for every metric."""
 
+from typing import Any
+
 import pytest
 
 from tickboard import panels
@@ -7,7 +9,19 @@ from tickboard.errors import InputError
 from tickboard.hub.encodings import whole
 from tickboard.metrics.handles import Gauge
 from tickboard.metrics.registry import Registry
-from tickboard.wire import Card, Chart, Heatmap, MetricInfo, Row, Table
+from tickboard.wire import (
+    Bars,
+    Card,
+    Chart,
+    Heatmap,
+    MetricInfo,
+    Row,
+    State,
+    States,
+    Table,
+    Text,
+    TextElement,
+)
 
 
 @pytest.fixture
@@ -106,6 +120,62 @@ def test_a_table_tells_rows_apart_by_further_labels(registry: Registry) -> None:
     assert panels.table(registry, ["process_cpu"], "process", also=["user"]).also == ["user"]
     with pytest.raises(InputError, match="no label 'host'; it has process, user"):
         panels.table(registry, ["process_cpu"], "process", also=["host"])
+
+
+def test_a_state_timeline_names_the_states_and_says_which_are_bad(registry: Registry) -> None:
+    up = registry.gauge("up", "Services", labels=["service"])
+    assert panels.states(registry, up, {0: ("down", "critical"), 1: "up", 2.5: " slow "}) == States(
+        "up", [State(0, "down", "critical"), State(1, "up"), State(2.5, "slow")], "Services"
+    )
+    assert panels.states(registry, "up", {False: "down", True: "up"}, "Mine") == States(
+        "up", [State(0, "down"), State(1, "up")], "Mine"
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "wrong"),
+    [
+        ({}, r"states of 'cpu': say what its values mean, as \{0: \"down\", 1: \"up\"\}"),
+        ({"0": "down"}, "state '0': give the value that means it as a number"),
+        ({float("nan"): "down"}, "state nan: give the value"),
+        ({0: ""}, "state 0: '' is no meaning: give a word"),
+        ({0: 1}, "state 0: 1 is no meaning"),
+        ({0: ("down",)}, r"state 0: \('down',\) is no meaning"),
+        ({0: ("down", "bad")}, r"state 0: \('down', 'bad'\) is no meaning"),
+        ({0: ("down", ["critical"])}, r"state 0: \('down', \['critical'\]\) is no meaning"),
+    ],
+)
+def test_an_invalid_state_is_refused(registry: Registry, states: Any, wrong: str) -> None:
+    with pytest.raises(InputError, match=wrong):
+        panels.states(registry, "cpu", states)
+
+
+def test_a_bar_list_shows_each_series_of_metrics_of_one_unit(registry: Registry) -> None:
+    disk = registry.gauge("disk", "Disk space", unit="%", labels=["mount"], max=100)
+    registry.gauge("full_in", "Full in", unit="s", labels=["mount"])
+    assert panels.bars(registry, [disk]) == Bars(["disk"], "Disk space", "%", 10, 100)
+    assert panels.bars(registry, ["disk", "cpu"], "Mine", max=50, limit=3) == Bars(["disk", "cpu"], "Mine", "%", 3, 50)
+    assert panels.bars(registry, [disk], beside="full_in").beside == "full_in"
+
+
+def test_an_invalid_bar_list_is_refused(registry: Registry) -> None:
+    registry.gauge("disk", unit="%", labels=["mount"])
+    with pytest.raises(InputError, match=r"board\.bars needs at least one metric"):
+        panels.bars(registry, [])
+    with pytest.raises(InputError, match=r"board\.bars has one axis, .* cpu in %, load in no unit"):
+        panels.bars(registry, ["cpu", "load"])
+    with pytest.raises(InputError, match="limit=0: give 1 or more rows"):
+        panels.bars(registry, ["cpu"], limit=0)
+    with pytest.raises(InputError, match="'gone' is not a metric"):
+        panels.bars(registry, ["cpu"], beside="gone")
+    with pytest.raises(InputError, match="beside='load' has the labels none, but 'disk' has mount: name a metric"):
+        panels.bars(registry, ["disk"], beside="load")
+    with pytest.raises(InputError, match="beside='disk' has the labels mount, but 'cpu' has none: name a metric"):
+        panels.bars(registry, ["cpu"], beside="disk")
+
+
+def test_a_text_is_read_from_markdown() -> None:
+    assert panels.text("# On call\n*Ann*") == Text([TextElement("p", [TextElement("em", ["Ann"])])], "On call")
 
 
 def test_a_card_shows_one_series_or_the_highest_of_them(registry: Registry) -> None:

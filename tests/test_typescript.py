@@ -41,6 +41,8 @@ CHART = wire.Chart(["cpu_usage"], "CPU", "%", 0.0, 100.0, stacked=True)
 PROBLEM = wire.Problem("sampler", "boom", T, ["cpu_usage"], "board.py", 3, "Traceback")
 INFO = wire.MetricInfo("cpu_usage", "CPU", "%", "gauge", ["host"], 0.0, 100.0)
 RULE = wire.RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90.0)
+STATE = wire.State(0.0, "down", "critical")
+TEXT = wire.TextElement("p", ["a", wire.TextElement("a", ["b"])], "https://wiki.example.com", 3, "right")
 BOARD = wire.BoardInfo("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, wire.Row([CHART], "Row")], [RULE], [PROBLEM], 1)
 CHANGE = wire.SeriesChange("cpu_usage", {"host": "a"}, "%", 0.75, None, 3.5, None)
 
@@ -62,6 +64,11 @@ FULL: list[msgspec.Struct] = [
     wire.TickSpan(1, T, 1),
     wire.Row([CARD, wire.Row([CHART])], "Row"),
     wire.Table(["process_cpu"], "process", "Top processes", 20),
+    STATE,
+    wire.States("up", [STATE], "Services"),
+    wire.Bars(["disk"], "Disk space", "%", 5, 100.0, "disk_full_in"),
+    TEXT,
+    wire.Text(["a", TEXT], "On call"),
     wire.Initial([METRIC], "e", 1, [wire.TickSpan(1, T, 1)], resumed=True, skipped=2),
     wire.Metrics([METRIC], 1, T),
     wire.Amended([METRIC], 1, T),

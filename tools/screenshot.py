@@ -112,6 +112,14 @@ def tour(browser: Browser) -> None:
             page.screenshot(path=IMAGES / "page-stale.png")
 
 
+def panels(browser: Browser) -> None:
+    """A state timeline, a bar list and a text."""
+    with serve("run", str(EXAMPLES / "services.py")) as url, look(browser, url, 1100, 560) as page:
+        page.locator(".states").wait_for()
+        page.wait_for_timeout(62_000)
+        page.locator(".panels").screenshot(path=IMAGES / "page-panels.png")
+
+
 def shop(browser: Browser) -> None:
     """The board of the tutorial."""
     with serve("run", str(EXAMPLES / "shop.py"), "--interval", "500ms") as url, look(browser, url, 1100, 560) as page:
@@ -188,7 +196,7 @@ def _wait_until_served(address: str) -> None:
 
 
 PICTURES: dict[str, Callable[[Browser], None]] = {
-    take.__name__: take for take in (dashboard, host, tour, shop, heatmap, feed, problem, pushed, middleware)
+    take.__name__: take for take in (dashboard, host, tour, panels, shop, heatmap, feed, problem, pushed, middleware)
 }
 
 

@@ -33,6 +33,13 @@ describe("the groups of a wall", () => {
     ]);
   });
 
+  it("have bars and states, but no table and no text", () => {
+    const bars: Panel = { type: "bars", metrics: ["disk"], title: "Disk" };
+    const states: Panel = { type: "states", metric: "up", states: [], title: "Up" };
+    const text: Panel = { type: "text", content: ["a"], title: "On call" };
+    expect(groupsOf([bars, table("process"), text, states])).toEqual([["", ["disk", "up"]]]);
+  });
+
   it("leave out what is folded, and have inner sections in them", () => {
     expect(
       groupsOf([row("Disk", card("a"), row("Space", card("b"))), row("Own", card("c"))], ["Own"]),

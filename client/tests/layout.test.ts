@@ -1,6 +1,6 @@
 /** Panels lie where they lay: a group goes on with its id, a panel with its object, while others come and go. */
 import { describe, expect, it } from "vitest";
-import { arrange, type Group, type Plotted, spansOf } from "../src/components/layout";
+import { arrange, type Group, metricsOf, type Plotted, spansOf, targetOf } from "../src/components/layout";
 import type { Card, Chart, Panel, Table } from "../src/types.gen";
 
 const card = (metric: string): Card => ({ type: "card", metric, title: metric });
@@ -8,17 +8,39 @@ const chart = (metric: string): Chart => ({ type: "chart", metrics: [metric], ti
 const table = (metric: string): Table => ({ type: "table", metrics: [metric], label: "pid", title: metric });
 const row = (title: string, ...panels: Panel[]): Panel => ({ type: "row", title, panels });
 
+const bars: Plotted = { type: "bars", metrics: ["disk"], title: "Disk", beside: "full_in" };
+const states: Plotted = { type: "states", metric: "up", states: [], title: "Up" };
+const text: Plotted = { type: "text", content: ["a"], title: "On call" };
+
 const ids = (groups: readonly Group[]) => groups.map(({ id }) => id);
 const panelsOf = (group: Group): readonly Panel[] => (group.type === "row" ? [] : group.panels);
 
 /** The same board, as it comes anew over the wire. */
 const again = (panels: Panel[], before: readonly Group[]) => arrange(structuredClone(panels), before);
 
+describe("a panel", () => {
+  it("shows metrics, those beside others too", () => {
+    expect([card("a"), chart("a"), bars, states, text].map(metricsOf)).toEqual([
+      ["a"],
+      ["a"],
+      ["disk", "full_in"],
+      ["up"],
+      [],
+    ]);
+    expect(metricsOf(row("r", bars, row("", states)))).toEqual(["disk", "full_in", "up"]);
+  });
+
+  it("is found by its metrics, or by its title", () => {
+    expect([chart("a"), bars, states, text].map(targetOf)).toEqual(["a", "disk full_in", "up", "On call"]);
+  });
+});
+
 describe("panels", () => {
   it("lie in runs: cards, then charts with tables, and rows by themselves", () => {
-    const groups = arrange([card("a"), card("b"), chart("a"), table("b"), row("r", card("c")), card("d")]);
+    const plotted = [chart("a"), table("b"), bars, states, text];
+    const groups = arrange([card("a"), card("b"), ...plotted, row("r", card("c")), card("d")]);
     expect(groups.map(({ type }) => type)).toEqual(["cards", "charts", "row", "cards"]);
-    expect(groups.slice(0, 2).map((group) => panelsOf(group).length)).toEqual([2, 2]);
+    expect(groups.slice(0, 2).map((group) => panelsOf(group).length)).toEqual([2, 5]);
     expect(new Set(ids(groups)).size).toBe(4);
   });
 

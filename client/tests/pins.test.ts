@@ -33,4 +33,15 @@ describe("pins", () => {
     show(chart("a"));
     expect(make().panels()).toEqual([chart("a")]);
   });
+
+  it("are of any kind that shares a grid with charts", () => {
+    const [groups, setGroups] = createSignal<readonly Group[]>([]);
+    const states: Plotted = { type: "states", metric: "up", states: [], title: "Up" };
+    const text: Plotted = { type: "text", content: ["a"], title: "On call" };
+    setGroups(arrange([states, text]));
+    const pins = createRoot(() => createPinsStore({ load: () => [], save: () => {} }, { groups }));
+    pins.toggle(text);
+    pins.toggle(states);
+    expect(pins.panels()).toEqual([text, states]);
+  });
 });

@@ -1,7 +1,7 @@
 /** A table's rows: one for each value of the label, the highest first, and in an order that can be read. */
 import { describe, expect, it } from "vitest";
 import { highest } from "../src/chart/choice";
-import { byLabel, matching, ordered, planOf, present, valuesOf } from "../src/window/table";
+import { byLabel, matching, ordered, planOf, planOfSeries, present, valuesOf } from "../src/window/table";
 import { series } from "./world";
 
 const none = Number.NaN;
@@ -146,5 +146,25 @@ describe("the lines of a chart with many series", () => {
   it("are of equals those that were there", () => {
     expect(choose(2, ["e", "b"])).toEqual(["e", "b"]);
     expect(choose(2)).toEqual(["b", "d"]);
+  });
+});
+
+describe("the rows of a bar list", () => {
+  const disks = ["/", "/var"].map((mount) => series("disk", { mount }));
+
+  it("are the series, each with the other metric's value for its labels", () => {
+    const beside = [series("full_in", { mount: "/var" }), series("full_in", { mount: "/old" })];
+    const plan = planOfSeries(disks, ["root", "var"], beside);
+    const newest = (key: string) =>
+      ({ [disks[0].key]: 50, [disks[1].key]: 70, [beside[0].key]: 3600, [beside[1].key]: 9 })[key] ?? none;
+    expect(plan.texts).toEqual([["root"], ["var"]]);
+    expect(valuesOf(plan, newest, [false, false]).map((column) => [...column])).toEqual([
+      [50, 70],
+      [none, 3600],
+    ]);
+  });
+
+  it("may have nothing beside them", () => {
+    expect(planOfSeries(disks, ["root", "var"], null).columns).toHaveLength(1);
   });
 });

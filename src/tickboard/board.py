@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=Handle)
 F = TypeVar("F", bound=Callable[[], object])
 A = TypeVar("A", bound=AlertFunction)
-P = TypeVar("P", wire.Card, wire.Chart, wire.Table, wire.Heatmap, wire.Row)
+P = TypeVar("P", bound=wire.Panel)
 
 
 class Board(MetricDeclarations):
@@ -592,6 +592,35 @@ class Board(MetricDeclarations):
         the upper ends of the buckets, the buckets follow the values. Pass it to `row` to put it there.
         """
         return self._add(panels.heatmap(self.registry, histogram, title, bounds))
+
+    def states(self, metric: MetricRef, states: Mapping[panels.Value, panels.Meaning], title: str = "") -> wire.States:
+        """Show the states of a metric over time: a row for each series, as ``board.states(up, {0: "down", 1: "up"})``.
+
+        Name the severity of a bad state, which gets its colour: ``{0: ("down", "critical"), 1: "up"}``. Pass it to
+        `row` to put it there.
+        """
+        return self._add(panels.states(self.registry, metric, states, title))
+
+    def bars(
+        self,
+        *metrics: MetricRef,
+        title: str = "",
+        beside: MetricRef | None = None,
+        max: float | None = None,
+        limit: int = 10,
+    ) -> wire.Bars:
+        """Show the newest value of each series as a bar, the highest first. Pass it to `row` to put it there.
+
+        The metrics share a unit. The value of `beside` with the same labels stands after each bar.
+        """
+        return self._add(panels.bars(self.registry, metrics, title, beside=beside, max=max, limit=limit))
+
+    def text(self, markdown: str, title: str = "") -> wire.Text:
+        """Show a text in Markdown: notes, contacts, links. Pass it to `row` to put it there.
+
+        Without a title, a heading that it begins with is the title. HTML is shown as it is written.
+        """
+        return self._add(panels.text(markdown, title))
 
     def row(self, *children: wire.Panel, title: str = "", note: str = "", folded: bool = False) -> wire.Row:
         """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``.

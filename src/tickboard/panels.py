@@ -1,4 +1,4 @@
-"""Panels: which cards, charts, heat maps and rows the page shows, as data.
+"""Panels: which cards, charts and other panels the page shows, as data.
 
 A board that declares none gets a card and a chart for every metric; one of many metrics gets sections, by the first
 words of their names. Nothing here knows how the page draws them.
@@ -6,7 +6,9 @@ words of their names. Nothing here knows how the page draws them.
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from itertools import product
-from typing import Protocol
+from math import isfinite
+from numbers import Real
+from typing import Protocol, TypeVar, cast, get_args
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
@@ -16,10 +18,29 @@ from tickboard.metrics.buckets import is_bucket
 from tickboard.metrics.handles import QUANTILES, Handle, Histogram
 from tickboard.metrics.naming import group_of
 from tickboard.metrics.registry import Registry
-from tickboard.wire import Card, Chart, Heatmap, MetricInfo, Panel, Row, Table
+from tickboard.wire import (
+    Bars,
+    Card,
+    Chart,
+    Heatmap,
+    MetricInfo,
+    Panel,
+    Row,
+    Severity,
+    State,
+    States,
+    Table,
+    Text,
+)
 
 MetricRef = Handle | str
 """A metric as a dashboard file names it: a handle or a name."""
+
+Meaning = str | tuple[str, Severity]
+"""What a value means: the word for a state, and the severity if the state is bad."""
+
+Value = TypeVar("Value", bound=float)
+"""The values of a metric that mean something: whole numbers, such as 0 and 1, or any others."""
 
 STEP_METRICS = 1_000
 """How many metrics get their panels in one step before other work may run: about 5 ms."""
@@ -105,15 +126,7 @@ def chart(
     Raises:
         InputError: there is no metric, one is unknown, or the units differ.
     """
-    infos = [lookup(registry, metric) for metric in metrics]
-    if not infos:
-        raise InputError("a chart needs at least one metric: board.chart(cpu)")
-    units = {info.unit for info in infos}
-    if len(units) > 1:
-        names = ", ".join(f"{info.name} in {info.unit or 'no unit'}" for info in infos)
-        raise InputError(
-            f"a chart has one axis, but these metrics have different units: {names}: make one for each unit"
-        )
+    infos = _of_one_unit(registry, metrics, "chart")
     lead = infos[0]
     return Chart(
         [info.name for info in infos],
@@ -155,9 +168,119 @@ def table(
                 f"metric {info.name!r} has no label {name!r}; it has {', '.join(info.labels) or 'none'}: "
                 "name one that all metrics of the table have"
             )
+    _check_rows(limit)
+    return Table([info.name for info in infos], label, title or infos[0].title, limit, list(also))
+
+
+def states(registry: KnownMetrics, metric: MetricRef, states: Mapping[Value, Meaning], title: str = "") -> States:
+    """Return a state timeline with a row for each series of a metric.
+
+    Args:
+        registry: where the metric is declared.
+        metric: a handle or a name.
+        states: the word for each value; for a bad state a word and a severity.
+        title: the panel's title; empty: the metric's.
+
+    Raises:
+        InputError: the metric is unknown, there is no state, or one of them is invalid.
+    """
+    info = lookup(registry, metric)
+    if not states:
+        raise InputError(f'states of {info.name!r}: say what its values mean, as {{0: "down", 1: "up"}}')
+    return States(info.name, [_state(value, meaning) for value, meaning in states.items()], title or info.title)
+
+
+def _state(value: object, meaning: object) -> State:
+    if not isinstance(value, Real) or not isfinite(value):
+        raise InputError(f"state {value!r}: give the value that means it as a number, such as 0")
+    text, severity = meaning if isinstance(meaning, tuple) and len(meaning) == 2 else (meaning, None)
+    if not isinstance(text, str) or not text.strip() or severity not in (None, *get_args(Severity)):
+        raise InputError(
+            f'state {value}: {meaning!r} is no meaning: give a word, as "up", or for a bad state a word and a '
+            'severity, as ("down", "critical")'
+        )
+    return State(float(value), text.strip(), cast(Severity | None, severity))
+
+
+def bars(
+    registry: KnownMetrics,
+    metrics: Sequence[MetricRef],
+    title: str = "",
+    *,
+    beside: MetricRef | None = None,
+    max: float | None = None,
+    limit: int = 10,
+) -> Bars:
+    """Return a bar for the newest value of each series, the highest first.
+
+    Args:
+        registry: where the metrics are declared.
+        metrics: handles or names of metrics that share a unit.
+        title: the panel's title; empty: the first metric's.
+        beside: a metric with the same labels, whose value stands after each bar.
+        max: the end of the bars' scale; None: the first metric's.
+        limit: the number of bars shown.
+
+    Raises:
+        InputError: there is no metric, one is unknown, the units differ, `beside` has other labels, or the limit is
+            below 1.
+    """
+    infos = _of_one_unit(registry, metrics, "bars")
+    lead = infos[0]
+    _check_rows(limit)
+    other = None if beside is None else lookup(registry, beside)
+    for info in infos:
+        if other is not None and set(other.labels) != set(info.labels):
+            raise InputError(
+                f"beside={other.name!r} has the labels {', '.join(other.labels) or 'none'}, but {info.name!r} has "
+                f"{', '.join(info.labels) or 'none'}: name a metric with the same labels"
+            )
+    return Bars(
+        [info.name for info in infos],
+        title or lead.title,
+        lead.unit,
+        limit,
+        lead.max if max is None else max,
+        "" if other is None else other.name,
+    )
+
+
+def text(markdown: str, title: str = "") -> Text:
+    """Return a text panel.
+
+    Args:
+        markdown: the text in Markdown. Indentation that all lines share is removed.
+        title: the panel's title; empty: the heading that the text begins with, if it does.
+
+    Raises:
+        InputError: the text is empty, too long, or nested too deeply.
+    """
+    # Seldom needed, and its import takes some 50 ms.
+    from tickboard.markdown import read_markdown
+
+    return read_markdown(markdown, title)
+
+
+def _of_one_unit(registry: KnownMetrics, metrics: Sequence[MetricRef], kind: str) -> list[MetricInfo]:
+    """Return the descriptions of one or more metrics that share a unit.
+
+    Raises:
+        InputError: there is no metric, one is unknown, or the units differ.
+    """
+    infos = [lookup(registry, metric) for metric in metrics]
+    if not infos:
+        raise InputError(f"board.{kind} needs at least one metric: board.{kind}(cpu)")
+    if len({info.unit for info in infos}) > 1:
+        names = ", ".join(f"{info.name} in {info.unit or 'no unit'}" for info in infos)
+        raise InputError(
+            f"board.{kind} has one axis, but these metrics have different units: {names}: make one for each unit"
+        )
+    return infos
+
+
+def _check_rows(limit: int) -> None:
     if limit < 1:
         raise InputError(f"limit={limit}: give 1 or more rows")
-    return Table([info.name for info in infos], label, title or infos[0].title, limit, list(also))
 
 
 def heatmap(registry: Registry, metric: MetricRef, title: str = "", bounds: Iterable[float] = ()) -> Heatmap:

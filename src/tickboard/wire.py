@@ -203,6 +203,91 @@ class Heatmap(msgspec.Struct, frozen=True, tag="heatmap", omit_defaults=True):
     labels: dict[str, str] = {}
 
 
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One state of a state timeline: the value that means it, and its word. `severity` is set if the state is bad."""
+
+    value: float
+    text: str
+    severity: Severity | None = None
+
+
+class States(msgspec.Struct, frozen=True, tag="states", omit_defaults=True):
+    """A state timeline: the states of each series of a metric over the window.
+
+    A value that is none of the `states` is shown as it is.
+    """
+
+    metric: str
+    states: list[State]
+    title: str
+
+
+class Bars(msgspec.Struct, frozen=True, tag="bars", omit_defaults=True):
+    """The newest value of each series as a bar, highest first: one or more metrics of one unit.
+
+    After each bar is the value of the metric `beside` with the same labels. `max` is the end of the bars' scale.
+    """
+
+    metrics: list[str]
+    title: str
+    unit: str = ""
+    limit: int = 10
+    max: float | None = None
+    beside: str = ""
+
+
+TextTag = Literal[
+    "p",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "pre",
+    "hr",
+    "br",
+    "code",
+    "em",
+    "strong",
+    "s",
+    "a",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+]
+"""The elements of a text, named as in HTML."""
+
+
+class TextElement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An element of a text and what it contains.
+
+    `href` is the address of a link: relative, or http, https or mailto. `start` is the first number of an ordered list,
+    and `align` the alignment of a table's cell.
+    """
+
+    tag: TextTag
+    content: list["TextNode"] = []
+    href: str = ""
+    start: int = 1
+    align: Literal["left", "center", "right"] | None = None
+
+
+TextNode = TextElement | str
+
+
+class Text(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
+    """A text, read from Markdown. It contains no HTML: its strings are shown as they are."""
+
+    content: list[TextNode]
+    title: str
+
+
 class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     """Panels side by side. With a title they are a section, which the viewer folds and unfolds.
 
@@ -215,7 +300,7 @@ class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     folded: bool = False
 
 
-Panel = Card | Chart | Table | Heatmap | Row
+Panel = Card | Chart | Table | Heatmap | States | Bars | Text | Row
 
 
 class BoardInfo(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -38,14 +38,16 @@ BROKEN = """() => {
 }"""
 
 TARGETS = """() => [...document.querySelectorAll("button, a[href], input, summary, [role=tab]")]
-    .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest(".visually-hidden"))
+    // A link in a person's text is as high as its line.
+    .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest(".visually-hidden, .text"))
     .map((it) => [it.getBoundingClientRect(), it.outerHTML.slice(0, 100)])
     .filter(([{ width, height }]) => width > 1 && Math.min(width, height) < %d)
     .map(([{ width, height }, html]) => `${Math.round(width)} x ${Math.round(height)} ${html}`)"""
 
 
 MISSED = """() => [...document.querySelectorAll("button, a[href], input, summary, [role=tab]")]
-    .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest(".visually-hidden, .skip-link"))
+    .filter((it) => it.checkVisibility({ visibilityProperty: true }))
+    .filter((it) => !it.closest(".visually-hidden, .skip-link, .text"))
     .map((it) => it.closest("label") ?? it)
     .filter((it) => {
         it.scrollIntoView({ block: "center", behavior: "instant" });

@@ -50,7 +50,7 @@ def test_the_search_finds_alerts_metrics_labels_table_rows_and_sections(shown: P
     field(shown).fill("swap")
     groups = shown.get_by_role("listbox").get_by_role("group")
     names = groups.evaluate_all("(all) => all.map((it) => it.getAttribute('aria-label'))")
-    assert names == ["Firing", "Metrics", "Table rows", "Sections"]
+    assert names == ["Firing", "Metrics", "Rows", "Sections"]
     expect(groups.nth(1).get_by_role("option")).to_contain_text(["Swap in use1.0 GiB"])
     expect(groups.nth(2).get_by_role("option")).to_contain_text(["kswapd0 root"])
     expect(shown.locator(".results mark").first).to_have_text("Swap")

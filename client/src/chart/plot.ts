@@ -11,6 +11,7 @@ import type { Range } from "./axis";
 import { pushApart } from "./labels";
 import { DOT, drawLines, type Layout, LINE, takeLines } from "./lines";
 import { drawDot, rule } from "./painting";
+import { nearestTick } from "./reduce";
 import {
   axisLabels,
   axisWidth,
@@ -121,15 +122,7 @@ export class Plot {
 
   /** The index of the tick nearest to a time. */
   nearestTick(time: number): number {
-    const { times, oldest, ticks } = (this.scene as Scene).ring;
-    const at = (index: number): number => times[(oldest + index) % times.length];
-    let [low, high] = [0, ticks - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (at(middle) < time) low = middle + 1;
-      else high = middle;
-    }
-    return low > 0 && time - at(low - 1) < at(low) - time ? low - 1 : low;
+    return nearestTick((this.scene as Scene).ring, time);
   }
 
   /** The key of the line whose label is at a position; undefined if there is none. */

@@ -39,6 +39,18 @@ export function farAmong(
   return found;
 }
 
+/** The index of the tick nearest to a time, oldest first. */
+export function nearestTick({ times, oldest, ticks }: Ring, time: number): number {
+  const at = (index: number): number => times[(oldest + index) % times.length];
+  let [low, high] = [0, ticks - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (at(middle) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && time - at(low - 1) < at(low) - time ? low - 1 : low;
+}
+
 /** The points of one line, in arrays that are reused for the next. NaN marks a gap. */
 export class Points {
   length = 0;

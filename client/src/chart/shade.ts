@@ -18,7 +18,7 @@ export interface Shade {
   severity: Severity;
 }
 
-const WORST_FIRST: readonly Severity[] = ["critical", "warning", "info"];
+export const WORST_FIRST: readonly Severity[] = ["critical", "warning", "info"];
 
 /** @param drawn the keys of the chart's series; an episode of a whole metric matches all of them. */
 export function shadesOf(episodes: readonly Episode[], drawn: ReadonlySet<string>): Shade[] {

@@ -8,14 +8,12 @@ import { formatCount, formatTicks, formatValue } from "../format";
 import type { Chart } from "../types.gen";
 import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
-import { Icon } from "./Icon";
 import { useInView } from "./inView";
 import { Legend } from "./Legend";
 import { LoadedPart } from "./LoadedPart";
 import type { Line } from "./lines";
-import { PanelMenu } from "./PanelMenu";
+import { PanelHead } from "./PanelHead";
 import { usePicture } from "./picture";
-import { SeverityShape } from "./SeverityShape";
 import { useSeverity } from "./severity";
 
 const RankedTable = lazy(() => import("./RankedTable"));
@@ -101,24 +99,18 @@ export function ChartPanel(props: { chart: Chart }) {
       ref={section}
       data-metric={props.chart.metrics.join(" ")}
     >
-      <div class="chart-head">
-        <h3>
-          {title()}
-          <Show when={severity()}>{(worst) => <SeverityShape severity={worst()} />}</Show>
-          <Show when={details()}>
-            {" "}
-            <span class="chart-unit">{details()}</span>
-          </Show>
-        </h3>
-        <Show when={common()}>
-          <span class="chart-common" title={common()}>
-            {common()}
-          </span>
-        </Show>
-        <Show when={stale().note}>
-          <span class="stale-note">{stale().note}</span>
-        </Show>
-        <span class="chart-space" />
+      <PanelHead
+        panel={props.chart}
+        title={title()}
+        severity={severity()}
+        details={details()}
+        common={common()}
+        stale={stale().note}
+        onEnlarge={enlarge}
+        items={[
+          { text: `Show as ${asTable() ? "chart" : "table"}`, run: () => setAsTable((shown) => !shown) },
+        ]}
+      >
         <Show when={many() && !asTable()}>
           <input
             class="chart-filter"
@@ -130,22 +122,7 @@ export function ChartPanel(props: { chart: Chart }) {
           />
         </Show>
         <Show when={all().length === 1 && all()[0]}>{(line) => <Now line={line()} live={inView} />}</Show>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={`Enlarge: ${props.chart.title}`}
-          title="Enlarge"
-          onClick={enlarge}
-        >
-          <Icon name="expand" />
-        </button>
-        <PanelMenu
-          panel={props.chart}
-          items={[
-            { text: `Show as ${asTable() ? "chart" : "table"}`, run: () => setAsTable((shown) => !shown) },
-          ]}
-        />
-      </div>
+      </PanelHead>
       <div class="chart-body">
         <div class="chart-area">
           <Show

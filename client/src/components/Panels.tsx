@@ -26,6 +26,9 @@ import { Skeleton } from "./Skeleton";
 
 const TablePanel = lazy(() => import("./TablePanel"));
 const HeatmapPanel = lazy(() => import("./HeatmapPanel"));
+const StatesPanel = lazy(() => import("./StatesPanel"));
+const BarsPanel = lazy(() => import("./BarsPanel"));
+const TextPanel = lazy(() => import("./TextPanel"));
 
 /** A chart with more series has a ranked table beside it. */
 const MANY_SERIES = 8;
@@ -76,7 +79,15 @@ function plotted(panel: Plotted, pinned: boolean): JSX.Element {
     default:
       return (
         <LoadedPart fallback={<section class="chart" />}>
-          <HeatmapPanel panel={panel} />
+          {panel.type === "heatmap" ? (
+            <HeatmapPanel panel={panel} />
+          ) : panel.type === "states" ? (
+            <StatesPanel panel={panel} />
+          ) : panel.type === "bars" ? (
+            <BarsPanel panel={panel} pinned={pinned} />
+          ) : (
+            <TextPanel panel={panel} pinned={pinned} />
+          )}
         </LoadedPart>
       );
   }

@@ -16,7 +16,7 @@ import { TABLE_ROWS } from "./layout";
 import { Name } from "./Name";
 import { PanelMenu } from "./PanelMenu";
 import { useStale } from "./stale";
-import { MOST_ROWS, useColumns, useTableView } from "./tableView";
+import { MOST_ROWS, rowsOfTable, useColumns, useTableView } from "./tableView";
 
 /** How many columns fit on a phone besides the name. */
 const PHONE_COLUMNS = 2;
@@ -66,8 +66,8 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
   const [filter, setFilter] = createSignal("");
   const [all, setAll] = createSignal(false);
   const limit = () => (all() ? MOST_ROWS : least);
-  const columns = useColumns(props.table);
-  const view = useTableView(props.table, columns, {
+  const columns = useColumns(metrics);
+  const view = useTableView(rowsOfTable(props.table), columns, {
     ...{ sorting, filter, limit },
     ...{ held: () => pointed, live: inView },
   });

@@ -35,11 +35,13 @@ export type Group =
 /** The metrics that a panel shows. */
 export function metricsOf(panel: Panel): readonly string[] {
   if (panel.type === "row") return panel.panels.flatMap(metricsOf);
-  return "metric" in panel ? [panel.metric] : panel.metrics;
+  if ("metric" in panel) return [panel.metric];
+  if (!("metrics" in panel)) return [];
+  return "beside" in panel && panel.beside ? [...panel.metrics, panel.beside] : panel.metrics;
 }
 
-/** What a panel's element is found by: its metrics. */
-export const targetOf = (panel: Plotted): string => metricsOf(panel).join(" ");
+/** What a panel's element is found by: its metrics, or the title of one without any. */
+export const targetOf = (panel: Plotted): string => metricsOf(panel).join(" ") || panel.title;
 
 /** The previous panels by content. Each is handed out once. */
 class Pool {

@@ -1,12 +1,22 @@
 /**
- * The rows of a table at a tick, in an order that changes seldom, with texts and bars. It takes the table,
- * its sorting and its filter, and follows the ticks while the table is in view. It must not know an element.
+ * The rows of a table or bar list at a tick, in an order that changes seldom, with texts and bars. It takes the
+ * plan of its rows, its sorting and its filter, and follows the ticks while it is in view. It must not know an
+ * element.
  */
 import { type Accessor, createMemo } from "solid-js";
-import { nextRange, type Range } from "../chart/axis";
-import { extentOf, formatText, isBinary } from "../format";
+import { type AxisLimits, nextRange, type Range } from "../chart/axis";
+import { type Extent, extentOf, formatText, isBinary } from "../format";
 import type { Table } from "../types.gen";
-import { byLabel, matching, ordered, planOf, present, type Sorting, valuesOf } from "../window/table";
+import {
+  byLabel,
+  matching,
+  ordered,
+  type Plan,
+  planOf,
+  present,
+  type Sorting,
+  valuesOf,
+} from "../window/table";
 import { useStores } from "./context";
 import { distinct } from "./distinct";
 
@@ -23,7 +33,7 @@ export interface ShownRow {
   texts: readonly string[];
   short: string;
   cells: readonly string[];
-  /** The first metric's value as a share of its scale, 0 to 1. */
+  /** The first metric's value as a share of the scale, 0 to 1. */
   bar: number;
 }
 
@@ -31,6 +41,16 @@ export interface TableView {
   rows: readonly ShownRow[];
   /** How many rows match the filter. */
   matching: number;
+  /** The scale of the bars. */
+  scale: Range;
+}
+
+/** What has rows: for each column of numbers its metric, and the series in each row. */
+export interface Rows {
+  metrics: readonly string[];
+  plan: Accessor<Plan>;
+  /** Fixed ends of the bars' scale. */
+  limits: () => Omit<AxisLimits, "unit">;
 }
 
 export interface Column {
@@ -47,39 +67,18 @@ export interface TableSettings {
   live: Accessor<boolean>;
 }
 
-export function useColumns(table: Table): Accessor<readonly Column[]> {
+export function useColumns(metrics: readonly string[]): Accessor<readonly Column[]> {
   const { board, stats } = useStores();
   return createMemo(() =>
-    table.metrics.map((name) => {
+    metrics.map((name) => {
       const info = board.metric(name);
       return { title: info?.title ?? name, unit: info?.unit ?? stats.seriesOf(name)[0]?.unit ?? "" };
     }),
   );
 }
 
-/**
- * Return each value's share of the scale: the metric's own, or one that changes seldom, like a chart's axis.
- */
-function useBars(
-  table: Table,
-  columns: Accessor<readonly Column[]>,
-): (values: readonly number[]) => number[] {
-  const { board } = useStores();
-  let range: Range | null = null;
-  return (values) => {
-    const { unit } = columns()[0];
-    const limits = { min: 0, max: board.metric(table.metrics[0])?.max, unit };
-    range = nextRange(range, 0, Math.max(0, ...values.map((value) => value || 0)), limits, isBinary(unit));
-    const { max } = range;
-    return values.map((value) => Math.min(1, Math.max(0, (value || 0) / max)));
-  };
-}
-
-export function useTableView(
-  table: Table,
-  columns: Accessor<readonly Column[]>,
-  { sorting, filter, limit, held, live }: TableSettings,
-): Accessor<TableView> {
+/** The rows of a table: one for each combination of its labels' values. */
+export function rowsOfTable(table: Table): Rows {
   const { board, stats } = useStores();
   const labels = [table.label, ...(table.also ?? [])];
   const series = table.metrics.map((name) => createMemo(() => stats.seriesOf(name)));
@@ -89,7 +88,27 @@ export function useTableView(
       labels,
     ),
   );
-  const barsOf = useBars(table, columns);
+  return {
+    metrics: table.metrics,
+    plan,
+    limits: () => ({ min: 0, max: board.metric(table.metrics[0])?.max }),
+  };
+}
+
+/** The place of a value on a scale, 0 to 1. */
+export const shareOf = (value: number, { min, max }: Range): number =>
+  Math.min(1, Math.max(0, ((value || 0) - min) / (max - min)));
+
+/** @param write formats a number; by default with its unit. */
+export function useTableView(
+  { metrics, plan, limits }: Rows,
+  columns: Accessor<readonly Column[]>,
+  { sorting, filter, limit, held, live }: TableSettings,
+  write: (value: number, unit: string, extent: Extent, column: number) => string = (value, unit, extent) =>
+    formatText(value, unit, extent),
+): Accessor<TableView> {
+  const { board, stats } = useStores();
+  let scale: Range | null = null;
   let [shownAt, orderedAt] = [Number.NaN, Number.NaN];
   let asked: readonly unknown[] = [];
 
@@ -106,7 +125,7 @@ export function useTableView(
       [asked, shownAt] = [ask, now];
 
       const { texts, keys } = plan();
-      const adds = table.metrics.map((name) => board.metric(name)?.kind === "counter");
+      const adds = metrics.map((name) => board.metric(name)?.kind === "counter");
       const values = valuesOf(plan(), (key) => window.newest(key), adds);
       const rows = matching(plan(), present(plan(), values), filter());
       const extents = values.map((column) => extentOf(column));
@@ -133,17 +152,20 @@ export function useTableView(
       }
 
       const order = asBefore() ?? inOrder();
-      const bars = barsOf(order.map((row) => values[0][row]));
+      const { unit } = columns()[0];
+      const [low, high] = extentOf([0, ...order.map((row) => values[0][row])]);
+      scale = nextRange(scale, low, high, { ...limits(), unit }, isBinary(unit));
+      const range = scale;
       const short = distinct(order.map((row) => texts[row][0]));
       const shown = order.map((row, place) => ({
         key: keys[row],
         texts: texts[row],
         short: short[place],
-        cells: columns().map((column, at) => formatText(values[at][row], column.unit, extents[at])),
-        bar: bars[place],
+        cells: columns().map((column, at) => write(values[at][row], column.unit, extents[at], at)),
+        bar: shareOf(values[0][row], range),
       }));
-      return { rows: shown, matching: rows.length };
+      return { rows: shown, matching: rows.length, scale: range };
     },
-    { rows: [], matching: 0 },
+    { rows: [], matching: 0, scale: { min: 0, max: 1 } },
   );
 }

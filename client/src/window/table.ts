@@ -1,11 +1,11 @@
 /**
- * The rows of a table panel: which series form a row, which rows are shown, and in what order. Pure: series
+ * The rows of a table or bar list: which series form a row, which rows are shown, and in what order. Pure: series
  * and values in, rows out; it must not know how they are drawn.
  *
  * A row is one combination of label values. If several series of a metric share a row, a counter's rates are
  * summed; any other metric shows its highest value, since percentages and durations have no sum.
  */
-import type { Series } from "../link/protocol";
+import { type Series, seriesKey } from "../link/protocol";
 
 /** The mapping from series to rows, valid while the series are the same. */
 export interface Plan {
@@ -49,6 +49,27 @@ export function planOf(series: readonly (readonly Series[])[], labels: readonly 
     rows: Int32Array.from(all, (one) => rows.get(keyOf(textsOf(one))) ?? 0),
   }));
   return { texts: sorted.map(([, texts]) => texts), keys, columns };
+}
+
+/**
+ * The plan of a bar list: a row for each series, in the given order, and the values of another metric beside
+ * them.
+ *
+ * @param beside the series of that metric; a row has the value of the one with its labels.
+ */
+export function planOfSeries(
+  series: readonly Series[],
+  names: readonly string[],
+  beside: readonly Series[] | null,
+): Plan {
+  const keys = series.map(({ key }) => key);
+  const columns = [{ keys, rows: Int32Array.from(keys.keys()) }];
+  if (beside !== null) {
+    const others = new Map(beside.map(({ key, labels }) => [seriesKey("", labels), key]));
+    const found = series.map(({ labels }) => others.get(seriesKey("", labels)) ?? "");
+    columns.push({ keys: found, rows: columns[0].rows });
+  }
+  return { texts: names.map((name) => [name]), keys, columns };
 }
 
 /** Sort rows by one label, ties by name. */

@@ -16,7 +16,7 @@ export default function Outline() {
     board
       .groups()
       .flatMap(leavesOf)
-      .flatMap((panel) => (panel.type === "card" || panel.type === "row" ? [] : [panel]))
+      .flatMap((panel) => (panel.type === "card" || panel.type === "row" || !panel.title ? [] : [panel]))
       .slice(0, MOST_PANELS),
   );
   const foldable = createMemo(() => sections.all().filter(({ depth }) => depth === 0));

@@ -1,12 +1,14 @@
-/** All items that the search covers: firing alerts, metrics, series by label, table rows and sections. */
+/** All items that the search covers: firing alerts, metrics, series by label, rows, texts and sections. */
 import { createMemo } from "solid-js";
 import { SEVERITIES } from "../../alerts/entries";
+import { meaningOf, statesByMetric } from "../../chart/states";
 import { formatLabels, formatText } from "../../format";
 import { type Series, seriesKey } from "../../link/protocol";
-import type { Severity, Table } from "../../types.gen";
+import type { Panel, Severity, TextNode } from "../../types.gen";
 import type { Searched } from "../../window/find";
 import { useStores } from "../context";
-import { leavesOf } from "../layout";
+import { leavesOf, metricsOf, targetOf } from "../layout";
+import { namedSeries } from "../seriesNames";
 import { useShowAlert } from "../showAlert";
 
 export interface Item extends Searched {
@@ -26,24 +28,33 @@ export interface Found {
   items: () => readonly Item[];
 }
 
+/** Panels with a row for each series or label, which can be filtered. */
+const HAVE_ROWS: ReadonlySet<string> = new Set(["table", "bars", "states"]);
+
+const plain = (node: TextNode): string =>
+  typeof node === "string" ? node : (node.content ?? []).map(plain).join("");
+
 export function useSearched(): readonly Found[] {
   const { alerts, board, sections, stats } = useStores();
   const showAlert = useShowAlert();
 
+  const panels = createMemo(() => board.groups().flatMap(leavesOf));
+  const states = createMemo(() => statesByMetric(panels()));
+
   function newest(key: string, unit: string): string {
     stats.drawn();
     const { last, min, max } = stats.window.statsOf(key);
-    return Number.isNaN(last) ? "" : formatText(last, unit, [min, max]);
+    if (Number.isNaN(last)) return "";
+    const named = states().get(key.split("{", 1)[0]);
+    if (named !== undefined) return meaningOf(named, { low: last, high: last }, unit).text;
+    return formatText(last, unit, [min, max]);
   }
-
-  const panels = createMemo(() => board.groups().flatMap(leavesOf));
-  const tables = () => panels().filter((panel): panel is Table => panel.type === "table");
 
   /** Find the panel that shows a series: its card, otherwise a chart or table of its metric. */
   function panelOf(name: string, key: string): string {
     if (panels().some((panel) => panel.type === "card" && panel.metric === name)) return key;
-    const plotted = panels().find((panel) => "metrics" in panel && panel.metrics.includes(name));
-    return plotted !== undefined && "metrics" in plotted ? plotted.metrics.join(" ") : key;
+    const plotted = panels().find((panel) => metricsOf(panel).includes(name));
+    return plotted === undefined ? key : metricsOf(plotted).join(" ");
   }
 
   const goTo = (name: string, key: string) => () => sections.go(sections.of(name) ?? "", panelOf(name, key));
@@ -77,12 +88,13 @@ export function useSearched(): readonly Found[] {
     }),
   );
 
-  /** The metrics whose series are listed as table rows. */
-  const inTables = () => new Set(tables().flatMap(({ metrics }) => metrics));
+  /** The metrics whose series are listed as rows. */
+  const inRows = () =>
+    new Set(panels().flatMap((panel) => (HAVE_ROWS.has(panel.type) ? metricsOf(panel) : [])));
 
   const labelled = createMemo<readonly Item[]>(() => {
-    const tabled = inTables();
-    const others = (board.board()?.metrics ?? []).filter(({ name }) => !tabled.has(name));
+    const listed = inRows();
+    const others = (board.board()?.metrics ?? []).filter(({ name }) => !listed.has(name));
     return others.flatMap(({ name, title, unit }) =>
       stats
         .seriesOf(name)
@@ -94,22 +106,47 @@ export function useSearched(): readonly Found[] {
     );
   });
 
-  const tableRows = createMemo<readonly Item[]>(() =>
-    tables().flatMap(({ metrics: [first, ...others], label, also = [], title }) => {
-      const panel = [first, ...others].join(" ");
-      const unit = board.metric(first)?.unit ?? "";
-      const rows = new Map<string, Item>();
-      for (const { key, labels } of stats.seriesOf(first)) {
-        const text = labels[label];
-        if (text === undefined) continue;
+  /** The rows of a panel: for each its text, what else is shown of it, and its series. */
+  function rowsOf(panel: Panel): { text: string; detail: string; key: string }[] {
+    if (panel.type === "table") {
+      const { metrics, label, also = [], title } = panel;
+      return stats.seriesOf(metrics[0]).flatMap(({ key, labels }) => {
         const detail = [...also.map((name) => labels[name] ?? ""), title].filter(Boolean).join(" · ");
-        rows.set(`${text} ${detail}`, {
-          ...{ id: `row ${panel} ${key}`, text, detail },
-          value: () => newest(key, unit),
-          go: () => sections.go(sections.of(first) ?? "", panel, text),
-        });
-      }
-      return [...rows.values()];
+        return labels[label] === undefined ? [] : [{ text: labels[label], detail, key }];
+      });
+    }
+    if (panel.type !== "bars" && panel.type !== "states") return [];
+    const metrics = panel.type === "bars" ? panel.metrics : [panel.metric];
+    const named = namedSeries(metrics.flatMap(stats.seriesOf), (name) => board.metric(name)?.title ?? name);
+    return named.map(({ name, series }) => ({ text: name, detail: panel.title, key: series.key }));
+  }
+
+  const rows = createMemo<readonly Item[]>(() =>
+    panels().flatMap((panel) => {
+      const [first] = metricsOf(panel);
+      const target = metricsOf(panel).join(" ");
+      const found = rowsOf(panel).map(({ text, detail, key }): [string, Item] => [
+        `${text} ${detail}`,
+        {
+          ...{ id: `row ${target} ${key}`, text, detail },
+          value: () => newest(key, board.metric(first)?.unit ?? ""),
+          go: () => sections.go(sections.of(first) ?? "", target, text),
+        },
+      ]);
+      return [...new Map(found).values()];
+    }),
+  );
+
+  const texts = createMemo<readonly Item[]>(() =>
+    panels().flatMap((panel) => {
+      if (panel.type !== "text" || panel.title === "") return [];
+      const path = sections.all().findLast((section) => section.panels.includes(panel))?.path;
+      return [
+        {
+          ...{ id: `text ${panel.title}`, text: panel.title, more: panel.content.map(plain).join(" ") },
+          go: () => sections.go(path ?? "", targetOf(panel)),
+        },
+      ];
     }),
   );
 
@@ -123,8 +160,9 @@ export function useSearched(): readonly Found[] {
   return [
     { title: "Firing", items: firing },
     { title: "Metrics", items: metrics },
-    { title: "Table rows", items: tableRows },
+    { title: "Rows", items: rows },
     { title: "Series", items: labelled },
+    { title: "Texts", items: texts },
     { title: "Sections", items: titled },
   ];
 }

@@ -5,6 +5,7 @@
 import "../../styles/kiosk.css";
 import { createMemo, createRenderEffect, createSignal, For, Index, onCleanup, onMount, Show } from "solid-js";
 import { SEVERITIES } from "../../alerts/entries";
+import { meaningOf, statesByMetric } from "../../chart/states";
 import {
   extentOf,
   formatCount,
@@ -27,6 +28,7 @@ import { distinct } from "../distinct";
 import { useGrey } from "../grey";
 import { useInView } from "../inView";
 import { useLasted } from "../lasted";
+import { type Group, leavesOf } from "../layout";
 import { Panels } from "../Panels";
 import { SeverityShape } from "../SeverityShape";
 import { Spark } from "../Spark";
@@ -161,6 +163,22 @@ function Band() {
   );
 }
 
+/** The states of the metrics with a timeline, found once for all cells. */
+const states = new WeakMap<readonly Group[], ReturnType<typeof statesByMetric>>();
+
+/** The word for the state that a value means; undefined if its metric has no timeline. */
+function useWord(metric: string): (value: number) => string | undefined {
+  const { board } = useStores();
+  return (value) => {
+    const groups = board.groups();
+    const known = states.get(groups) ?? statesByMetric(groups.flatMap(leavesOf));
+    states.set(groups, known);
+    const named = known.get(metric);
+    if (named === undefined || Number.isNaN(value)) return undefined;
+    return meaningOf(named, { low: value, high: value }, board.metric(metric)?.unit ?? "").text;
+  };
+}
+
 /** A series with its name: in the largest size with a line, too. */
 function Cell(props: { series: Series; name: string; size: CellSize["name"] }) {
   const { board, stats } = useStores();
@@ -170,7 +188,12 @@ function Cell(props: { series: Series; name: string; size: CellSize["name"] }) {
     props.series.key,
     useInView(() => element),
   );
-  const now = createMemo(() => cardTexts(numbers(), unit(), stats.window.isWhole(props.series.key)).now);
+  const word = useWord(props.series.name);
+  const now = createMemo(() => {
+    const text = word(numbers().last);
+    if (text !== undefined) return { number: text, unit: "" };
+    return cardTexts(numbers(), unit(), stats.window.isWhole(props.series.key)).now;
+  });
   const severity = useSeverity(() => [props.series.key, props.series.name]);
   const limits = useLimits(props.series.name, severity);
   return (
@@ -200,7 +223,12 @@ function SmallCell(props: { series: Series; name: string; size: CellSize["name"]
     stats.drawn();
     return stats.window.newest(props.series.key);
   });
-  const text = () => formatValue(now(), unit(), undefined, stats.window.isWhole(props.series.key));
+  const word = useWord(props.series.name);
+  const text = () => {
+    const said = word(now());
+    if (said !== undefined) return { number: said, unit: "" };
+    return formatValue(now(), unit(), undefined, stats.window.isWhole(props.series.key));
+  };
   const severity = useSeverity(() => [props.series.key, props.series.name]);
   const limits = useLimits(props.series.name, severity);
   const heat = createMemo(() => heatOf(now(), limits()[0]?.value));
