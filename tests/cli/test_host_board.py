@@ -14,7 +14,7 @@ from tickboard.metrics.handles import Gauge
 from tickboard.metrics.registry import Registry
 from tickboard.settings import Settings
 from tickboard.sources.host import METRICS, Host
-from tickboard.wire import Card, Chart, Row, Table
+from tickboard.wire import Bars, Card, Chart, Row, Table
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_every_panel_shows_existing_metrics_and_every_chart_has_one_unit(board: 
     for row in rows_of(board)[1:]:
         assert row.panels
         for panel in row.panels:
-            assert isinstance(panel, Chart | Table)
+            assert isinstance(panel, Chart | Table | Bars)
             assert panel.metrics
             assert set(panel.metrics) <= metrics.keys()
             if isinstance(panel, Chart):
@@ -99,6 +99,13 @@ def test_the_top_processes_are_a_table_beside_the_cpu(board: Board) -> None:
     assert isinstance(table, Table)
     assert (table.metrics, table.label) == (["process_cpu", "process_memory", "process_count"], "process")
     assert table.also == ["user"]
+
+
+def test_disk_space_is_a_bar_list_with_when_each_disk_is_full(board: Board) -> None:
+    [disks] = [row for row in rows_of(board) if row.title == "Disks"]
+    assert disks.panels[-1] == Bars(
+        ["disk_space_usage"], "Disk space", "%", limit=5, max=100, beside="disk_space_full_in"
+    )
 
 
 def test_metrics_that_this_machine_lacks_have_no_panel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,7 +150,7 @@ def _panel(board: Board, title: str, names: list[str]) -> Panel:
     if names[0] == PROCESSES[0]:
         return board.table(*names, label="process", also=["user"], title=title)
     if names[0] == "disk_space_usage":
-        return board.table(*names, label="mount", title=title, limit=5)
+        return board.bars(names[0], beside="disk_space_full_in", title=title, limit=5)
     return board.chart(*names, title=title, stacked=names[0] in STACKED)
 
 

@@ -20,7 +20,7 @@ METRICS: Final = {
     "disk_space_usage": MetricSpec("Disk Space", "%", "mount", max=100),
     "disk_space_used": MetricSpec("Disk Space Used", "B", "mount"),
     "disk_space_size": MetricSpec("Disk Space in All", "B", "mount"),
-    "disk_space_full_in": MetricSpec("Full In", "s", "mount"),
+    "disk_space_full_in": MetricSpec("Full in", "s", "mount"),
 }
 
 FIRST_WAIT_S = 1.0
