@@ -18,14 +18,18 @@ describe("the overview", () => {
   const [tiers, setTiers] = createSignal<readonly Tier[]>([]);
   const [range, setRange] = createSignal({ from: NOON - 60_000, to: NOON });
   const [newest, setNewest] = createSignal(NOON);
-  let pages: { alerts: object[]; total: number; next?: number }[];
 
   async function get(path: string): Promise<ArrayBuffer> {
     asked.push(path);
     if (fails !== "") throw new Error(fails);
     if (path.startsWith("api/history"))
       return historyAnswer("cpu", "%", [NOON - DAY, NOON - DAY / 2], [40, 80]);
-    return utf8(pages.length > 1 ? pages.shift() : pages[0]);
+    const [began, ended] = [NOON - DAY / 2, NOON - DAY / 4].map((time) => new Date(time).toISOString());
+    const spans = [
+      { severity: "warning", alerts: 3, from: began, to: ended },
+      { severity: "critical", alerts: 1, from: ended },
+    ];
+    return utf8({ spans });
   }
 
   const settled = () => new Promise((done) => setTimeout(done));
@@ -33,7 +37,6 @@ describe("the overview", () => {
   beforeEach(async () => {
     clock = new TestClock();
     [asked, fails] = [[], ""];
-    pages = [{ alerts: [], total: 0 }];
     setTiers([
       { what: "tick", oldest: NOON - DAY },
       { what: "minute", oldest: NOON - 30 * DAY },
@@ -106,24 +109,11 @@ describe("the overview", () => {
     expect(asked).toEqual([]);
   });
 
-  it("has the alerts of all pages, and says from when on if there are more", async () => {
-    const alert = (id: string, timestamp: string) => ({ id, message: id, severity: "warning", timestamp });
-    const [late, early] = ["2026-01-31T10:00:00Z", "2026-01-31T09:00:00Z"];
-    pages = [
-      { alerts: [alert("b", late)], total: 2, next: 7 },
-      { alerts: [{ ...alert("a", early), resolved: late }], total: 2 },
-    ];
-    clock.pass(DAY / 600);
-    await settled();
-    expect(asked.at(-1)).toContain("before=7");
-    expect([...overview.alerts().values()].map(({ id, to }) => [id, to])).toEqual([
-      ["b", Number.POSITIVE_INFINITY],
-      ["a", Date.parse(late)],
+  it("has the alerts as spans, of which the last may not have ended", () => {
+    expect(asked[1]).toBe("api/alerts/spans?from=2026-01-30T12%3A00%3A00Z&points=700");
+    expect(overview.alerts()).toEqual([
+      { severity: "warning", alerts: 3, from: NOON - DAY / 2, to: NOON - DAY / 4 },
+      { severity: "critical", alerts: 1, from: NOON - DAY / 4, to: Number.POSITIVE_INFINITY },
     ]);
-    expect(overview.alertsFrom()).toBe(Number.NEGATIVE_INFINITY);
-    pages = [{ alerts: [alert("c", late)], total: 9_000, next: 7 }];
-    clock.pass(DAY / 600);
-    await settled();
-    expect(overview.alertsFrom()).toBe(Date.parse(late));
   });
 });

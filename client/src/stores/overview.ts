@@ -1,5 +1,5 @@
 /**
- * What the strip shows of all that is kept: the outline of one metric, the alerts and the marks. It is loaded
+ * What the strip shows of all that is kept: the outline of one metric, and when alerts fired. It is loaded
  * for a stretch of time and refreshed from time to time; what failed is asked for again, and what it had stays.
  * It must not know how a strip is drawn.
  */
@@ -8,7 +8,7 @@ import { type Answer, decodeAnswer } from "../past/answer";
 import type { Clock } from "../time/clock";
 import { type Range, writeTime } from "../time/range";
 import { type Outline, outlineOf } from "../time/strip";
-import type { AlertPage, Mark, Severity } from "../types.gen";
+import type { AlertSpans, Severity } from "../types.gen";
 import type { Tier } from "./history";
 
 export interface OverviewOptions {
@@ -25,27 +25,23 @@ export interface OverviewOptions {
   newest(): number;
 }
 
-/** An alert in the lane; `to` is Infinity while it fires. */
-export interface LaneAlert extends Range {
-  id: string;
+/** Alerts of one severity in the lane; `to` is Infinity while one of them fires. */
+export interface LaneSpan extends Range {
   severity: Severity;
-  message: string;
+  alerts: number;
 }
 
 const POINTS = 700;
 /** The most values of one answer: a metric with many series has fewer buckets. */
 const VALUES = 300_000;
-const ALERTS = 1000;
-/** More alerts than this take too long to load; the lane then begins later. */
-const ALERT_PAGES = 5;
 const REFRESH_AT_LEAST_MS = 60_000;
 /** How often the end of the strip moves on, as a share of its length. */
 const MOVES_BY = 1 / 1000;
 
-const laneAlert = ({ id, severity, message, timestamp, started, resolved }: AlertPage["alerts"][number]) => ({
-  ...{ id, severity, message },
-  from: Date.parse(started ?? timestamp),
-  to: resolved === undefined ? Number.POSITIVE_INFINITY : Date.parse(resolved),
+const laneSpan = ({ severity, alerts, from, to }: AlertSpans["spans"][number]): LaneSpan => ({
+  ...{ severity, alerts },
+  from: Date.parse(from),
+  to: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
 });
 
 export function createOverviewStore(options: OverviewOptions) {
@@ -53,9 +49,7 @@ export function createOverviewStore(options: OverviewOptions) {
   /** The tier that the viewer chose; null to follow the range on the page. */
   const [chosen, setChosen] = createSignal<Tier["what"] | null>(null);
   const [answer, setAnswer] = createSignal<Answer | null>(null);
-  const [alerts, setAlerts] = createSignal<ReadonlyMap<string, LaneAlert>>(new Map());
-  const [alertsFrom, setAlertsFrom] = createSignal(Number.NEGATIVE_INFINITY);
-  const [marks, setMarks] = createSignal<readonly Mark[]>([]);
+  const [alerts, setAlerts] = createSignal<readonly LaneSpan[]>([]);
   const [failed, setFailed] = createSignal("");
 
   /** The finest tier that reaches back to the range on the page, or the one that the viewer chose. */
@@ -76,10 +70,6 @@ export function createOverviewStore(options: OverviewOptions) {
   const stretch = createMemo<Range>(() => ({ from: oldest(), to: end() }));
   const isKnown = createMemo(() => stretch().to > stretch().from);
 
-  async function json<T>(path: string, signal: AbortSignal): Promise<T> {
-    return JSON.parse(new TextDecoder().decode(await get(path, signal)));
-  }
-
   async function loadOutline({ from, to }: Range, name: string, signal: AbortSignal): Promise<void> {
     const query = new URLSearchParams({ from: writeTime(from), to: writeTime(to), metrics: name });
     const most = Math.floor(
@@ -95,31 +85,14 @@ export function createOverviewStore(options: OverviewOptions) {
   }
 
   async function loadAlerts({ from }: Range, signal: AbortSignal): Promise<void> {
-    const found = new Map<string, LaneAlert>();
-    let begins = Number.NEGATIVE_INFINITY;
-    let before: number | undefined;
-    for (let page = 0; page < ALERT_PAGES; page++) {
-      const query = new URLSearchParams({ from: writeTime(from), limit: String(ALERTS) });
-      if (before !== undefined) query.set("before", String(before));
-      const { alerts: some, next } = await json<AlertPage>(`api/alerts?${query}`, signal);
-      for (const alert of some) found.set(alert.id, laneAlert(alert));
-      before = next ?? undefined;
-      begins = before === undefined ? Number.NEGATIVE_INFINITY : Date.parse(some.at(-1)?.timestamp ?? "");
-      if (before === undefined) break;
-    }
-    setAlerts(found);
-    setAlertsFrom(begins);
+    const query = new URLSearchParams({ from: writeTime(from), points: String(POINTS) });
+    const answer = await get(`api/alerts/spans?${query}`, signal);
+    const { spans }: AlertSpans = JSON.parse(new TextDecoder().decode(answer));
+    setAlerts(spans.map(laneSpan));
   }
 
-  const loadMarks = async ({ from }: Range, signal: AbortSignal) =>
-    void setMarks(await json<Mark[]>(`api/marks?${new URLSearchParams({ from: writeTime(from) })}`, signal));
-
   async function load(of: Range, name: string, signal: AbortSignal): Promise<void> {
-    const done = await Promise.allSettled([
-      loadOutline(of, name, signal),
-      loadAlerts(of, signal),
-      loadMarks(of, signal),
-    ]);
+    const done = await Promise.allSettled([loadOutline(of, name, signal), loadAlerts(of, signal)]);
     if (signal.aborted) return;
     const refused = done.find((one) => one.status === "rejected");
     const { message = String(refused?.reason) } = (refused?.reason ?? {}) as Partial<Error>;
@@ -154,10 +127,8 @@ export function createOverviewStore(options: OverviewOptions) {
       const got = answer();
       return got === null ? null : outlineOf(got, stretch());
     }),
+    /** When alerts fired, thinned. */
     alerts,
-    /** Alerts that began before are not in the lane: there are too many. */
-    alertsFrom,
-    marks,
     /** Why the last request failed; empty if it did not. */
     failed,
     tier,

@@ -142,14 +142,17 @@ function Fields(props: { close(): void }) {
   );
 }
 
-const MOST_AROUND = 3;
+const MOST_AROUND = 4;
 
 function Around(props: { close(): void }) {
-  const { alerts, connection, time } = useStores();
+  const { alerts, connection, marks, time } = useStores();
   const happenings = createMemo(() => {
     const episodes = [...alerts.firing(), ...alerts.over()];
     return latest(
-      episodes.map(({ alert, began, ended }) => ({ text: alert.message, from: began, to: ended })),
+      [
+        ...episodes.map(({ alert, began, ended }) => ({ text: alert.message, from: began, to: ended })),
+        ...marks.all().map(({ text, began, ended }) => ({ text, from: began, to: ended })),
+      ],
       MOST_AROUND,
     );
   });

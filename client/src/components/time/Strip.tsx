@@ -10,7 +10,7 @@ import type { Range } from "../../time/range";
 import { centred, movedBy, placeOf, resized, roundSpan, timeOf, zoomed } from "../../time/strip";
 import { useStores } from "../context";
 import { useWidth } from "../width";
-import { Picture, percent, Tip, useLane } from "./StripPicture";
+import { Picture, percent, Tip } from "./StripPicture";
 
 /** The tag needs about this many pixels for each letter. */
 const LETTER = 6.2;
@@ -162,7 +162,6 @@ function Loaded(props: { overview: OverviewStore }) {
   let strip!: HTMLFieldSetElement;
   const width = useWidth(() => strip);
   const state = useStrip(overview, width);
-  const lane = useLane(overview);
   const [hovered, setHovered] = createSignal<number | null>(null);
   let drag: Drag | null = null;
   let wheeled = 0;
@@ -245,13 +244,12 @@ function Loaded(props: { overview: OverviewStore }) {
         onPointerLeave={() => setHovered(null)}
       >
         <Show when={Number.isFinite(width())}>
-          <Picture overview={overview} state={state} lane={lane()} width={width()} />
+          <Picture overview={overview} state={state} width={width()} />
           <Frame overview={overview} state={state} width={width()} />
           <Show when={state.draft() === null && hovered()}>
             {(at) => (
               <Tip
                 overview={overview}
-                lane={lane()}
                 time={at()}
                 reach={NEAR * state.pixel()}
                 left={placeOf(at(), overview.stretch())}

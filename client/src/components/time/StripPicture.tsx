@@ -1,7 +1,8 @@
 /** What the strip shows below its frame: days, the outline, gaps, marks and alerts, and what is under the pointer. */
-import { createMemo, For, Show } from "solid-js";
-import { formatDate, formatTime, formatUntil } from "../../format";
-import type { LaneAlert, OverviewStore } from "../../stores/overview";
+import { createMemo, For } from "solid-js";
+import { formatCount, formatDate, formatTime, formatUntil, plural } from "../../format";
+import type { OverviewStore } from "../../stores/overview";
+import type { Range } from "../../time/range";
 import { dayLines, HEIGHT, mergeSpans, placeOf, WIDTH } from "../../time/strip";
 import { useStores } from "../context";
 import type { StripState } from "./Strip";
@@ -15,37 +16,32 @@ const MOST_NAMED = 3;
 
 export const percent = (place: number): string => `${(100 * place).toFixed(3)}%`;
 
-/** The alerts that were loaded, and those that this page has seen since. */
-export function useLane(overview: OverviewStore): () => readonly LaneAlert[] {
-  const { alerts } = useStores();
-  return createMemo(() => {
-    const all = new Map(overview.alerts());
-    for (const { alert, began, ended } of [...alerts.over(), ...alerts.firing()]) {
-      const { id, severity, message } = alert;
-      all.set(id, { id, severity, message, from: began, to: ended });
-    }
-    return [...all.values()];
-  });
-}
+/** Whether a moment or a span is near a time. */
+const isNear = ({ from, to }: Range, time: number, reach: number): boolean =>
+  from - reach <= time && time <= to + reach;
 
 /** The time under the pointer, and the alerts and marks near it. */
-export function Tip(props: {
-  overview: OverviewStore;
-  lane: readonly LaneAlert[];
-  time: number;
-  reach: number;
-  left: number;
-}) {
-  const { connection } = useStores();
+export function Tip(props: { overview: OverviewStore; time: number; reach: number; left: number }) {
+  const { alerts, connection, marks } = useStores();
+  /** Only the last alerts are known by their messages. */
+  function alertsNear(): string[] {
+    const known = [...alerts.firing(), ...alerts.over()]
+      .map(({ alert, began, ended }) => ({ text: alert.message, from: began, to: ended }))
+      .filter((one) => isNear(one, props.time, props.reach));
+    if (known.length > 0) return known.map(({ text, from }) => said(from, text));
+    return props.overview
+      .alerts()
+      .filter((span) => isNear(span, props.time, props.reach))
+      .map((span) =>
+        said(span.from, `${formatCount(span.alerts)} ${span.severity} ${plural(span.alerts, "alert")}`),
+      );
+  }
+  const said = (from: number, text: string) => `${formatUntil(from, connection.time())} ${text}`;
   const near = () => {
-    const marks = props.overview.marks().map(({ text, timestamp }) => {
-      const time = Date.parse(timestamp);
-      return { message: text, from: time, to: time };
-    });
-    const found = [...marks, ...props.lane].filter(
-      ({ from, to }) => from - props.reach <= props.time && props.time <= to + props.reach,
-    );
-    const texts = found.map(({ message, from }) => `${formatUntil(from, connection.time())} ${message}`);
+    const beside = marks
+      .all()
+      .filter(({ began, ended }) => isNear({ from: began, to: ended }, props.time, props.reach));
+    const texts = [...beside.map(({ began, text }) => said(began, text)), ...alertsNear()];
     const more = texts.length - MOST_NAMED;
     return more > 0 ? [...texts.slice(0, MOST_NAMED), `${more} more`] : texts;
   };
@@ -64,12 +60,8 @@ export function Tip(props: {
   );
 }
 
-export function Picture(props: {
-  overview: OverviewStore;
-  state: StripState;
-  lane: readonly LaneAlert[];
-  width: number;
-}) {
+export function Picture(props: { overview: OverviewStore; state: StripState; width: number }) {
+  const { alerts, marks: kept } = useStores();
   const { overview, state } = props;
   const stretch = overview.stretch;
   const clip = () => {
@@ -80,7 +72,11 @@ export function Picture(props: {
   const lines = createMemo(() => dayLines(stretch(), Math.max(2, props.width / LINE_ROOM)));
   const lane = createMemo(() => {
     const { from, to } = stretch();
-    const inside = props.lane.filter((span) => span.to > from && span.from < to);
+    // What was loaded, and what has happened since.
+    const since = [...alerts.firing(), ...alerts.over()].map(({ alert, began, ended }) => ({
+      ...{ severity: alert.severity, from: began, to: ended },
+    }));
+    const inside = [...overview.alerts(), ...since].filter((span) => span.to > from && span.from < to);
     const cut = inside.map((span) => ({
       ...span,
       from: Math.max(from, span.from),
@@ -89,8 +85,11 @@ export function Picture(props: {
     return mergeSpans(cut, (LEAST_TICK * (to - from)) / props.width);
   });
   const marks = createMemo(() => {
-    const times = overview.marks().map(({ timestamp }) => Date.parse(timestamp));
-    return times.filter((time) => time >= stretch().from && time <= stretch().to);
+    const { from, to } = stretch();
+    return kept
+      .all()
+      .map(({ began }) => began)
+      .filter((time) => time >= from && time <= to);
   });
   const at = (time: number) => percent(placeOf(time, stretch()));
   const share = (length: number) => percent(length / (stretch().to - stretch().from));
@@ -141,9 +140,6 @@ export function Picture(props: {
       </For>
       <For each={marks()}>{(time) => <i class="strip-mark" style={{ left: at(time) }} />}</For>
       <div class="strip-lane">
-        <Show when={overview.alertsFrom() > stretch().from}>
-          <i class="strip-unknown" style={{ width: at(overview.alertsFrom()) }} />
-        </Show>
         <For each={lane()}>
           {({ severity, from, to }) => (
             <i class={severity} style={{ left: at(from), width: share(to - from) }} />
