@@ -42,7 +42,7 @@ export function ChartCanvas(props: {
   onFocus?: () => void;
   onKey?: (key: string) => boolean;
 }) {
-  const { brush, connection, cursor, stats, theme } = useStores();
+  const { brush, connection, cursor, marks, stats, theme } = useStores();
   const { picture } = props;
   const { standout } = picture;
   let element!: HTMLDivElement;
@@ -133,7 +133,9 @@ export function ChartCanvas(props: {
   }
 
   /** Whether something is to be shown on the time axis. */
-  const overlaid = createMemo(() => brush.range() !== null || brush.draft()?.at === element);
+  const overlaid = createMemo(
+    () => brush.range() !== null || brush.draft()?.at === element || marks.inRange().length > 0,
+  );
 
   return (
     <>

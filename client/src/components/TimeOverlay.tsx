@@ -23,7 +23,7 @@ export interface TimeOverlayProps {
 }
 
 export default function TimeOverlay(props: TimeOverlayProps) {
-  const { brush, theme } = useStores();
+  const { brush, marks, theme } = useStores();
   let surface: Surface | null = null;
 
   const draft = createMemo(() => {
@@ -55,7 +55,7 @@ export default function TimeOverlay(props: TimeOverlayProps) {
     if (!props.live()) return;
     props.drawn();
     const axis = props.axis();
-    const overlay = { ranges: ranges(), marks: [] };
+    const overlay = { ranges: ranges(), marks: marks.inRange() };
     if (axis === null || overlay.ranges.length + overlay.marks.length === 0) clear();
     else paint(axis, overlay);
   });
