@@ -174,6 +174,7 @@ def test_a_mark_is_made_seen_by_everyone_at_once_and_leads_to_its_time(
     other = other_page(browser, server.url)
     expect(other.locator(".health-says")).to_have_text("All quiet")
     page.keyboard.press("m")
+    expect(page.get_by_label("What happened")).to_be_focused()
     page.get_by_label("What happened").fill("deployed 1.4")
     when = page.get_by_label("When")
     now = when.input_value()

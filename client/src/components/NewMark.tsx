@@ -27,7 +27,8 @@ export default function NewMark() {
   const [busy, setBusy] = createSignal(false);
   const [error, setError] = createSignal("");
   let text!: HTMLInputElement;
-  onMount(() => text.focus());
+  // Once the dialog is open.
+  onMount(() => queueMicrotask(() => text.focus()));
 
   /** The time of a field; the exact one that it began with while nobody has changed it. Undefined if it is empty. */
   function timeOf(field: string, exact: number | undefined): string | undefined {
