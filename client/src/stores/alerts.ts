@@ -290,6 +290,8 @@ export function createAlertStore(options: AlertStoreOptions) {
     firing,
     /** The number of alerts of a severity that fire now, whatever time is shown. */
     countNow: (severity: Severity): number => countsNow()[severity],
+    /** All alerts as they are now, whatever time is shown: those that fire, and the last ones that are over. */
+    allNow: all,
     /** An alert as it is now, whatever time is shown; undefined if it is not known any more. */
     now(id: string): Episode | undefined {
       all();

@@ -25,7 +25,8 @@ export function Tip(props: { overview: OverviewStore; time: number; reach: numbe
   const { alerts, connection, marks } = useStores();
   /** Only the last alerts are known by their messages. */
   function alertsNear(): string[] {
-    const known = [...alerts.firing(), ...alerts.over()]
+    const known = alerts
+      .allNow()
       .map(({ alert, began, ended }) => ({ text: alert.message, from: began, to: ended }))
       .filter((one) => isNear(one, props.time, props.reach));
     if (known.length > 0) return known.map(({ text, from }) => said(from, text));
@@ -73,7 +74,7 @@ export function Picture(props: { overview: OverviewStore; state: StripState; wid
   const lane = createMemo(() => {
     const { from, to } = stretch();
     // What was loaded, and what has happened since.
-    const since = [...alerts.firing(), ...alerts.over()].map(({ alert, began, ended }) => ({
+    const since = alerts.allNow().map(({ alert, began, ended }) => ({
       ...{ severity: alert.severity, from: began, to: ended },
     }));
     const inside = [...overview.alerts(), ...since].filter((span) => span.to > from && span.from < to);
