@@ -69,6 +69,7 @@ FULL: list[msgspec.Struct] = [
     wire.Bars(["disk"], "Disk space", "%", 5, 100.0, "disk_full_in"),
     TEXT,
     wire.Text(["a", TEXT], "On call"),
+    wire.Heatmap("latency", "Latency", "ms", {"route": "/"}),
     wire.Initial([METRIC], "e", 1, [wire.TickSpan(1, T, 1)], resumed=True, skipped=2),
     wire.Metrics([METRIC], 1, T),
     wire.Amended([METRIC], 1, T),

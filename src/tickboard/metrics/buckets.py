@@ -39,7 +39,7 @@ def is_bucket(name: str, labels: Iterable[str]) -> bool:
     return name.endswith(SUFFIX) and BOUND in labels
 
 
-class Buckets:
+class BucketSeries:
     """The bucket series of one series of a histogram; the registry's lock is held for all calls.
 
     Args:
@@ -168,7 +168,7 @@ class ShownBuckets:
         self.refused = ""
         self._registry = registry
         self._shown: dict[str, Shown] = {}
-        self._all: dict[tuple[str, Labels], Buckets] = {}
+        self._all: dict[tuple[str, Labels], BucketSeries] = {}
         # The bounds of earlier series, for which the past is known.
         self._earlier: dict[tuple[str, Labels], dict[float, None]] = {}
 
@@ -205,14 +205,14 @@ class ShownBuckets:
             if histogram.metric.name == metric.name:
                 histogram.show_buckets()
 
-    def of(self, name: str, labels: Labels) -> Buckets | None:
+    def of(self, name: str, labels: Labels) -> BucketSeries | None:
         """Return the buckets of one series of a histogram; None if no heat map shows it."""
         shown = self._shown.get(name)
         if shown is None or not (shown.series is None or labels in shown.series):
             return None
         key = shown.metric.name, labels
         if key not in self._all:
-            self._all[key] = Buckets(self._registry, shown.metric, labels, shown.fixed)
+            self._all[key] = BucketSeries(self._registry, shown.metric, labels, shown.fixed)
             self._all[key].open(self._earlier.get(key, ()))
         return self._all[key]
 

@@ -16,7 +16,7 @@ from tickboard.errors import InputError
 from tickboard.expressions.alignment import Floats, Labels
 from tickboard.expressions.expr import Measured, Reading
 from tickboard.metrics.around import Around
-from tickboard.metrics.buckets import Buckets
+from tickboard.metrics.buckets import BucketSeries
 from tickboard.metrics.distribution import Distribution, merged
 from tickboard.metrics.late import Columns
 from tickboard.output.text import encodable
@@ -311,7 +311,7 @@ class Histogram(Handle):
         # How many buckets these have, and in how many seconds their values were observed.
         self._received = 0
         self._over_s = 0.0
-        self.buckets: Buckets | None = None
+        self.buckets: BucketSeries | None = None
         self._quantile_columns: list[int] = []
         self._quantiles = [f"{metric.name}.{quantile}" for quantile in QUANTILES]
         # np.percentile imports it when it is first called, and a tick would wait for that.
