@@ -64,6 +64,15 @@ describe("a drag with the mouse", () => {
     expect(gesture.draft?.range).toEqual(seconds(20, 60));
   });
 
+  it("begins where it began on the screen if another range arrives meanwhile", () => {
+    let axis = AXIS;
+    const gesture = new Gesture(() => axis);
+    gesture.press({ id: 1, x: 60, y: 20, ...mouse });
+    axis = { ...AXIS, from: at(0), to: at(1_000) };
+    gesture.move({ id: 1, x: 90, y: 20 });
+    expect(gesture.draft?.range).toEqual(seconds(200, 500));
+  });
+
   it("can be ended without a result", () => {
     const gesture = gestureOn();
     gesture.press({ id: 1, x: 60, y: 20, ...mouse });

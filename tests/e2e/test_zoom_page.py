@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.e2e.conftest import Watched
 from tests.serving import Server, serve
 
@@ -120,7 +120,6 @@ def test_a_drag_zooms_all_charts_and_a_double_click_or_backspace_goes_back(watch
     assert standing(page)[1] - standing(page)[0] < 500
     page.mouse.dblclick(*point(chart, 0.5))
     page.wait_for_url(zoomed)
-    chart.focus()
     page.keyboard.press("Backspace")
     page.wait_for_url(re.compile(r"\?range=1h$"))
     assert watched.errors == []
@@ -303,3 +302,20 @@ def test_a_peak_of_one_second_is_in_the_tooltip_the_stats_and_the_csv(
     assert re.search(r": [\d.]+ % from 10\.0 to 95\.0$", said)
     assert begin < seconds(highest[0])
     assert watched.errors == []
+
+
+def test_a_drag_and_keys_before_their_code_has_arrived_are_not_lost(page: Page, past: Server) -> None:
+    late = re.compile(r"/assets/opened-.*\.js$")
+    waiting: list[Route] = []
+    page.route(late, lambda route: waiting.append(route))
+    chart = opened(page, f"{past.url}?range=1h")
+    drag(page, chart, 0.25, 0.75)
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.url.endswith("?range=1h")
+    page.unroute(late)
+    for route in waiting:
+        route.continue_()
+    first, last = standing(page)
+    assert 1_700 < last - first < 1_900
+    expect(page.locator('.chart[data-metric="cpu"]').get_by_role("status")).to_have_text(re.compile(r": 10(\.0)? %$"))

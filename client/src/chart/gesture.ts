@@ -31,6 +31,14 @@ const DRAG_PX = 4;
 const REST_PX = 10;
 /** Fingers closer than this count as this far apart. */
 const APART_PX = 24;
+/** An axis whose length differs by less shows the same range, moved on. */
+const SAME_SPAN = 0.01;
+
+/** What went down, and which time was there on an axis of this length. */
+interface Pressed extends Press {
+  time: number;
+  spanMs: number;
+}
 
 interface Pinch {
   range: Range;
@@ -43,7 +51,7 @@ export class Gesture {
   /** What the gesture would do if it ended now; null for nothing. */
   draft: Draft | null = null;
   private readonly down = new Map<number, Pointer>();
-  private pressed: (Press & { time: number }) | null = null;
+  private pressed: Pressed | null = null;
   private pinch: Pinch | null = null;
 
   /** @param axis the axis now: it may move under a pointer that rests. */
@@ -54,7 +62,12 @@ export class Gesture {
     return this.pressed?.touch === true && this.draft === null && this.down.size === 1;
   }
 
-  /** Whether a gesture goes on, also one that has no range yet. */
+  /** Whether a pointer is down. */
+  get goesOn(): boolean {
+    return this.down.size > 0;
+  }
+
+  /** Whether the pointers that are down belong to a gesture, also one that has no range yet. */
   get claims(): boolean {
     return this.draft !== null || this.pinch !== null;
   }
@@ -64,8 +77,9 @@ export class Gesture {
     if (axis === null) return;
     const { id, x, y } = press;
     this.down.set(id, { id, x, y });
-    if (this.down.size === 1) this.pressed = isOn(axis, x) ? { ...press, time: timeAt(axis, x) } : null;
-    else this.beginPinch(axis);
+    if (this.down.size > 1) this.beginPinch(axis);
+    else
+      this.pressed = isOn(axis, x) ? { ...press, time: timeAt(axis, x), spanMs: axis.to - axis.from } : null;
   }
 
   /** A finger has rested for long: what follows is a brush. */
@@ -96,7 +110,7 @@ export class Gesture {
     this.pressed = this.pinch = this.draft = null;
   }
 
-  private drag(axis: TimeAxis, pressed: Press & { time: number }, x: number, y: number): void {
+  private drag(axis: TimeAxis, pressed: Pressed, x: number, y: number): void {
     if (this.draft === null) {
       const [across, along] = [Math.abs(x - pressed.x), Math.abs(y - pressed.y)];
       if (pressed.touch) {
@@ -105,6 +119,11 @@ export class Gesture {
         return;
       }
       if (across < DRAG_PX) return;
+    }
+    const spanMs = axis.to - axis.from;
+    if (Math.abs(spanMs / pressed.spanMs - 1) > SAME_SPAN) {
+      // Another range has arrived: what counts is the place.
+      Object.assign(pressed, { spanMs, time: timeAt(axis, pressed.x) });
     }
     const mode = this.draft?.mode ?? (pressed.shift ? "brush" : "zoom");
     this.draft = { mode, range: between(pressed.time, timeAt(axis, x)) };

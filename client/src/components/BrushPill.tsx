@@ -1,6 +1,6 @@
 /** The brushed range and what can be done with it. It stands beside the drawing on which the range was made. */
 import { onCleanup, onMount, Show } from "solid-js";
-import { formatDuration, formatTime } from "../format";
+import { formatRange, formatSpan } from "../format";
 import { type Range, writeAddress } from "../time/range";
 import { useStores } from "./context";
 import { useCopy } from "./copy";
@@ -23,10 +23,7 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
   /** What opens later closes first. */
   const under = view.shown();
 
-  const text = () => {
-    const { from, to } = props.range;
-    return `${formatTime(from)} – ${formatTime(to)} · ${formatDuration(to - from)}`;
-  };
+  const text = () => `${formatRange(props.range, false)} · ${formatSpan(props.range.to - props.range.from)}`;
 
   function close(): void {
     const focused = pill.contains(document.activeElement);

@@ -16,6 +16,11 @@ import type { Standout } from "./standout";
 const ChartReading = lazy(() => import("./ChartReading"));
 const TimeOverlay = lazy(() => import("./TimeOverlay"));
 
+/** The most events that are kept while the part that handles them loads. */
+const MOST_EARLY = 200;
+/** Keys that do something else when no chart is in focus. */
+const OWN_KEYS = /^(Arrow|Page|Home|End|Enter|Backspace)/;
+
 export interface Picture {
   title: string;
   lines: Accessor<readonly Line[]>;
@@ -49,8 +54,8 @@ export function ChartCanvas(props: {
   let plot: Plot | null = null;
   const [drawn, setDrawn] = createSignal(0, { equals: false });
   const [read, setRead] = createSignal(false);
-  /** The newest event before the part that reads the chart has loaded. */
-  let first: Event | null = null;
+  /** The events before the part that reads the chart has loaded; null from then on. */
+  let early: Event[] | null = [];
 
   const lost = () => connection.tried() && !connection.live();
   let sceneOf: { window: unknown; series: number; lines: readonly Line[]; lost: boolean } | null = null;
@@ -127,9 +132,18 @@ export function ChartCanvas(props: {
   });
   onCleanup(() => plot?.destroy());
 
+  /** Keep an event for the part that reads the chart, and load it. */
   function begin(event: Event): void {
-    first = event;
+    if (early === null || early.length === MOST_EARLY) return;
+    early.push(event);
+    if (event instanceof KeyboardEvent && OWN_KEYS.test(event.key)) event.preventDefault();
     setRead(true);
+  }
+
+  function takeEarly(): readonly Event[] {
+    const events = early ?? [];
+    early = null;
+    return events;
   }
 
   /** Whether something is to be shown on the time axis. */
@@ -153,6 +167,7 @@ export function ChartCanvas(props: {
         onKeyDown={begin}
         onPointerMove={begin}
         onPointerDown={begin}
+        onPointerUp={begin}
       />
       <Show when={overlaid()}>
         <LoadedPart>
@@ -171,7 +186,7 @@ export function ChartCanvas(props: {
             element={element}
             plot={() => plot}
             drawn={drawn}
-            first={() => first}
+            takeEarly={takeEarly}
             onKey={props.onKey}
           />
         </LoadedPart>

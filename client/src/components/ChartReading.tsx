@@ -41,8 +41,8 @@ export interface ReadingProps {
   plot: () => Plot | null;
   /** Changes after each drawing. */
   drawn: Accessor<unknown>;
-  /** The event that came before this part. */
-  first: () => Event | null;
+  /** Return the events that came before this part. */
+  takeEarly: () => readonly Event[];
   /** Receives the keys that are not handled here; returns whether it handled one. */
   onKey?: (key: string) => boolean;
 }
@@ -54,7 +54,7 @@ export default function ChartReading(props: ReadingProps) {
   const [pointer, setPointer] = createSignal<Pointer | null>(null);
   const [said, setSaid] = createSignal("");
   const keys = useBrushKeys(element, setSaid);
-  useTimeGestures(element, () => plot()?.timeAxis ?? null, props.first());
+  useTimeGestures(element, () => plot()?.timeAxis ?? null);
 
   const tickAt = (at: Pointer | null): number | null => (at === null ? null : (plot()?.tickAt(at.x) ?? null));
 
@@ -226,6 +226,15 @@ export default function ChartReading(props: ReadingProps) {
     if (pointer() === null) cursor.move(null);
   };
 
+  /** A drag or a key is not lost because it was quick. */
+  function replay(event: Event): void {
+    if (event instanceof PointerEvent) element.dispatchEvent(new PointerEvent(event.type, event));
+    if (!(event instanceof KeyboardEvent)) return;
+    // The page has had it already.
+    const { key, shiftKey, ctrlKey, altKey, metaKey } = event;
+    onKeyDown(new KeyboardEvent(event.type, { key, shiftKey, ctrlKey, altKey, metaKey }));
+  }
+
   onMount(() => {
     const events: [string, (event: never) => void][] = [
       ["pointermove", onPointerMove],
@@ -241,10 +250,11 @@ export default function ChartReading(props: ReadingProps) {
       for (const [type, listener] of events) element.removeEventListener(type, listener as EventListener);
       leave();
     });
-    const first = props.first();
-    if (first instanceof KeyboardEvent) onKeyDown(first);
-    else if (first instanceof PointerEvent && (first.buttons > 0 || element.matches(":hover")))
-      onPointerMove(first);
+    const early = props.takeEarly();
+    early.forEach(replay);
+    const last = early.at(-1);
+    const down = last instanceof PointerEvent && last.buttons > 0;
+    if (!down && !element.matches(":hover")) leave();
   });
 
   createEffect(on(props.drawn, follow, { defer: true }));

@@ -9,7 +9,7 @@ import { type CsvLine, csvOf } from "../chart/csv";
 import type { Plot } from "../chart/plot";
 import type { Scale } from "../chart/scene";
 import { FONT } from "../chart/text";
-import { formatCount, formatDuration, formatTime } from "../format";
+import { formatCount, formatSpan, formatTime } from "../format";
 import type { Chart } from "../types.gen";
 import type { Window } from "../window/window";
 import { useBeat } from "./beat";
@@ -92,7 +92,7 @@ function Resolution(props: { picture: ChartPicture; beat: () => number }) {
   const bucketed = useBucketed(props.picture, props.beat);
   const length = createMemo(() => {
     props.beat();
-    return formatDuration(stats.window.intervalMs);
+    return formatSpan(stats.window.intervalMs);
   });
   return (
     <>

@@ -48,7 +48,7 @@ function useActions(): (action: Action, key: string) => void {
 
   const actions: Record<Action, (key: string) => void> = {
     ...{ search: toggle("search"), outline: toggle("outline"), shortcuts: toggle("shortcuts") },
-    ...{ enlarge, next, pause: replay.standOrGoOn, live: time.live },
+    ...{ enlarge, next, pause: replay.standOrGoOn, live: time.live, back: time.back },
     range: (chosen) =>
       ranges()
         .find(({ key }) => key === chosen)

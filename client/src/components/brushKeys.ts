@@ -3,7 +3,7 @@
  * Enter zooms, plus and minus too, Backspace goes back, Escape ends.
  */
 import { between, scaled } from "../chart/timeaxis";
-import { formatDuration, formatTime } from "../format";
+import { formatRange, formatSpan } from "../format";
 import type { Range } from "../time/range";
 import { useStores } from "./context";
 
@@ -27,8 +27,8 @@ export function useBrushKeys(element: HTMLElement, say: (text: string) => void):
   /** Where the brush that Shift extends began. */
   let anchor: number | null = null;
 
-  const describe = ({ from, to }: Range) =>
-    `${formatTime(from)} to ${formatTime(to)}, ${formatDuration(to - from)}`;
+  const describe = (range: Range) =>
+    `${formatRange(range, false).replace(" – ", " to ")}, ${formatSpan(range.to - range.from)}`;
 
   function zoom(range: Range): void {
     time.stand(range);

@@ -14,13 +14,8 @@ const HOLD_MS = 450;
 /**
  * @param element receives the pointers; it needs `touch-action: pan-y`.
  * @param axis the time axis in the element; null before the first drawing.
- * @param first an event that came before this part was loaded: the press of a drag that goes on.
  */
-export function useTimeGestures(
-  element: HTMLElement,
-  axis: () => TimeAxis | null,
-  first: Event | null = null,
-): void {
+export function useTimeGestures(element: HTMLElement, axis: () => TimeAxis | null): void {
   const { brush, past, time } = useStores();
   const gesture = new Gesture(axis);
   let holding: ReturnType<typeof setTimeout> | undefined;
@@ -61,11 +56,17 @@ export function useTimeGestures(
   }
 
   function move(event: PointerEvent): void {
+    if (event.buttons === 0) {
+      // It went up where nobody saw it.
+      if (gesture.goesOn) cancel();
+      return;
+    }
     gesture.move(pointerOf(event));
     if (!gesture.rests) clearTimeout(holding);
-    if (gesture.draft !== null && !dragged) {
+    if (gesture.draft !== null) {
       dragged = true;
-      element.setPointerCapture(event.pointerId);
+      // An event that is replayed may be of a pointer that is up.
+      if (event.isTrusted) element.setPointerCapture(event.pointerId);
     }
     show();
   }
@@ -134,7 +135,6 @@ export function useTimeGestures(
     // Before what a key or click does on the element itself.
     element.addEventListener("click", click, { capture: true });
     window.addEventListener("keydown", keydown, { capture: true });
-    if (first instanceof PointerEvent) down(first);
     onCleanup(() => {
       cancel();
       for (const [type, listener] of events) element.removeEventListener(type, listener as EventListener);

@@ -11,6 +11,7 @@ export type Action =
   | "earlier"
   | "later"
   | "live"
+  | "back"
   | "enlarge"
   | "mark"
   | "next"
@@ -34,6 +35,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["ArrowLeft"], action: "earlier", name: "←", text: "Back by half a range" },
   { keys: ["ArrowRight"], action: "later", name: "→", text: "Forward by half a range" },
   { keys: ["l"], action: "live", name: "l", text: "Live: follow now again" },
+  { keys: ["Backspace"], action: "back", name: "Backspace", text: "Back to the range before" },
   { keys: ["e"], action: "enlarge", name: "e", text: "Enlarge the chart under the pointer or in focus" },
   { keys: ["m"], action: "mark", name: "m", text: "Mark the time of the cursor, or now" },
   { keys: ["n"], action: "next", name: "n", text: "Next firing alert" },

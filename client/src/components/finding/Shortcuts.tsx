@@ -14,7 +14,6 @@ const ON_A_CHART = [
   { name: "Shift ← →", text: "Choose a range" },
   { name: "Enter", text: "Zoom all charts to the chosen range" },
   { name: "+ −", text: "Zoom about the cursor" },
-  { name: "Backspace", text: "Back to the range before" },
 ];
 
 const ALWAYS = [{ name: "Esc", text: "Close what is open" }];
