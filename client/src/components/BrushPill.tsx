@@ -41,6 +41,11 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
     }
   }
 
+  const mark = (): void => {
+    const { from, to } = props.range;
+    view.show({ type: "mark", from: Math.round(from), until: Math.round(to) });
+  };
+
   /** Escape closes one thing at a time. */
   function onKeyDown(event: KeyboardEvent): void {
     if (event.key !== "Escape" || event.defaultPrevented || props.draft) return;
@@ -62,6 +67,9 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
         <Show when={!props.draft}>
           <button type="button" onClick={zoom}>
             {brush.zoomed() ? "Back" : "Zoom"}
+          </button>
+          <button type="button" onClick={mark}>
+            Mark
           </button>
           <button type="button" onClick={() => void copying.copy(linkTo(props.range))}>
             {copying.copied() ? "Copied" : "Copy link"}

@@ -27,6 +27,8 @@ const TIP_ROWS = 8;
 /** The distance between the pointer and the tooltip. */
 const TIP_GAP = 16;
 const PAGE_TICKS = 10;
+/** The cursor is at a mark if it is no further away. */
+const MARK_PX = 6;
 
 interface Pointer {
   x: number;
@@ -48,7 +50,7 @@ export interface ReadingProps {
 }
 
 export default function ChartReading(props: ReadingProps) {
-  const { brush, cursor, stats } = useStores();
+  const { brush, cursor, marks, stats } = useStores();
   const { element, picture, plot } = props;
   const { standout } = picture;
   const [pointer, setPointer] = createSignal<Pointer | null>(null);
@@ -119,6 +121,7 @@ export default function ChartReading(props: ReadingProps) {
     const rightwards = at.x < clientWidth / 2;
     return {
       time: when(tick),
+      marks: marksAt(tick),
       rows: rows.slice(0, TIP_ROWS),
       more: rows.length - TIP_ROWS,
       left: rightwards ? at.x + TIP_GAP : null,
@@ -126,6 +129,18 @@ export default function ChartReading(props: ReadingProps) {
       top: Math.max(0, Math.min(at.y - 20, clientHeight - 44 - 18 * Math.min(rows.length, TIP_ROWS))),
     };
   });
+
+  /** The texts of the marks at a tick: near their flag, or anywhere in one that lasts. */
+  function marksAt(tick: number): string[] {
+    const axis = plot()?.timeAxis;
+    const time = timeOf(tick);
+    if (!axis) return [];
+    const near = (MARK_PX / axis.width) * (axis.to - axis.from);
+    return marks
+      .inRange()
+      .filter(({ began, ended }) => began - near <= time && time <= ended + near)
+      .map(({ text, by }) => (by === "" ? text : `${text} (${by})`));
+  }
 
   /** List the values at a tick, highest first, with the nearest line before all others. */
   function rowsAt(tick: number, nearest: string | undefined): TipRow[] {
@@ -176,7 +191,8 @@ export default function ChartReading(props: ReadingProps) {
           .filter(Boolean)
           .join(" "),
       );
-    setSaid(`${when(tick)}: ${values.join(", ") || "no value"}`);
+    const marked = marksAt(tick).map((text) => `. Mark: ${text}`);
+    setSaid(`${when(tick)}: ${values.join(", ") || "no value"}${marked.join("")}`);
   }
 
   /** Isolate the next or previous line, in drawing order. */

@@ -1,6 +1,7 @@
 /** The values at the pointer. It stands beside the pointer, never under it. */
 import { For, Show } from "solid-js";
 import { colorVariable } from "../chart/palette";
+import { Icon } from "./Icon";
 
 export interface TipRow {
   key: string;
@@ -13,6 +14,8 @@ export interface TipRow {
 
 export interface Tip {
   time: string;
+  /** The texts of the marks there. */
+  marks: readonly string[];
   rows: readonly TipRow[];
   /** How many rows more there are. */
   more: number;
@@ -39,6 +42,14 @@ export function Tooltip(props: { tip: Tip }) {
           <span>min – max</span>
         </Show>
       </div>
+      <For each={props.tip.marks}>
+        {(mark) => (
+          <div class="tip-mark">
+            <Icon name="flag" />
+            {mark}
+          </div>
+        )}
+      </For>
       <For each={props.tip.rows}>
         {(row) => (
           <div class="tip-row">

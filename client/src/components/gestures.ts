@@ -14,8 +14,13 @@ const HOLD_MS = 450;
 /**
  * @param element receives the pointers; it needs `touch-action: pan-y`.
  * @param axis the time axis in the element; null before the first drawing.
+ * @param first an event that came before this part was loaded: the press of a drag that goes on.
  */
-export function useTimeGestures(element: HTMLElement, axis: () => TimeAxis | null): void {
+export function useTimeGestures(
+  element: HTMLElement,
+  axis: () => TimeAxis | null,
+  first: Event | null = null,
+): void {
   const { brush, past, time } = useStores();
   const gesture = new Gesture(axis);
   let holding: ReturnType<typeof setTimeout> | undefined;
@@ -135,6 +140,7 @@ export function useTimeGestures(element: HTMLElement, axis: () => TimeAxis | nul
     // Before what a key or click does on the element itself.
     element.addEventListener("click", click, { capture: true });
     window.addEventListener("keydown", keydown, { capture: true });
+    if (first instanceof PointerEvent) down(first);
     onCleanup(() => {
       cancel();
       for (const [type, listener] of events) element.removeEventListener(type, listener as EventListener);
