@@ -1,8 +1,7 @@
 /** The whole page. It places the parts; each part reads its data from the stores. */
-import { lazy, Show } from "solid-js";
+import { createSignal, lazy, Show } from "solid-js";
 import { useStores } from "./context";
 import { EnlargedPlace } from "./EnlargedPlace";
-import { Footer } from "./Footer";
 import { Header } from "./Header";
 import { Health } from "./Health";
 import { LoadedPart, SOON_MS, usePreload } from "./LoadedPart";
@@ -14,6 +13,7 @@ import { SkipLink, Views } from "./Views";
 
 const loadTrouble = () => import("./Trouble");
 const Trouble = lazy(loadTrouble);
+const Footer = lazy(() => import("./Footer"));
 const Waiting = lazy(() => import("./Waiting"));
 const Kiosk = lazy(() => import("./kiosk/Kiosk"));
 
@@ -38,8 +38,15 @@ export function App(props: { kiosk: boolean }) {
 
 function Page(props: { waiting: boolean }) {
   const { alerts, connection } = useStores();
+  /** Whether the first drawing is over, and what nobody needs for it may be loaded. */
+  const [soon, setSoon] = createSignal(false);
   const inTrouble = () => connection.stale() || connection.lost() || connection.trouble() !== null;
-  usePreload(SOON_MS, loadTrouble, () => import("./ChartReading"));
+  usePreload(
+    SOON_MS,
+    loadTrouble,
+    () => import("./ChartReading"),
+    async () => setSoon(true),
+  );
   return (
     <div class="dashboard">
       <SkipLink />
@@ -60,7 +67,11 @@ function Page(props: { waiting: boolean }) {
           <Panels />
         </Show>
       </main>
-      <Footer />
+      <Show when={soon()} fallback={<footer />}>
+        <LoadedPart fallback={<footer />}>
+          <Footer />
+        </LoadedPart>
+      </Show>
       {/* Outside the alert list, because an enlarged chart hides the list. */}
       <div class="visually-hidden critical-news" role="alert">
         {alerts.criticalNews()}

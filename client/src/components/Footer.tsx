@@ -3,7 +3,7 @@ import { Show } from "solid-js";
 import { formatMoment, formatRange, formatZone } from "../format";
 import { useStores } from "./context";
 
-export function Footer() {
+export default function Footer() {
   const { board, connection, history, theme, time } = useStores();
   const when = () => {
     if (time.follows()) return formatMoment(connection.newest());

@@ -19,30 +19,28 @@ export type Action =
   | "theme"
   | "shortcuts";
 
-export interface Shortcut {
-  /** All keys of the action. */
-  keys: readonly string[];
-  action: Action;
-  /** The key's name, and what it does. */
-  name: string;
-  text: string;
-}
+/** The keys of each action. The list of all keys (Shortcuts.tsx) says what they do. */
+const KEYS: Readonly<Record<Action, readonly string[]>> = {
+  search: ["/"],
+  range: [..."12345678"],
+  pause: [" "],
+  earlier: ["ArrowLeft"],
+  later: ["ArrowRight"],
+  live: ["l"],
+  back: ["Backspace"],
+  enlarge: ["e"],
+  mark: ["m"],
+  next: ["n"],
+  outline: ["o"],
+  theme: ["t"],
+  shortcuts: ["?"],
+};
 
-export const SHORTCUTS: readonly Shortcut[] = [
-  { keys: ["/"], action: "search", name: "/", text: "Search" },
-  { keys: [..."12345678"], action: "range", name: "1 – 8", text: "The last minute, 5 min … 30 d" },
-  { keys: [" "], action: "pause", name: "Space", text: "Stand still, or go on" },
-  { keys: ["ArrowLeft"], action: "earlier", name: "←", text: "Back by half a range" },
-  { keys: ["ArrowRight"], action: "later", name: "→", text: "Forward by half a range" },
-  { keys: ["l"], action: "live", name: "l", text: "Live: follow now again" },
-  { keys: ["Backspace"], action: "back", name: "Backspace", text: "Back to the range before" },
-  { keys: ["e"], action: "enlarge", name: "e", text: "Enlarge the chart under the pointer or in focus" },
-  { keys: ["m"], action: "mark", name: "m", text: "Mark the time of the cursor, or now" },
-  { keys: ["n"], action: "next", name: "n", text: "Next firing alert" },
-  { keys: ["o"], action: "outline", name: "o", text: "Outline" },
-  { keys: ["t"], action: "theme", name: "t", text: "Light or dark" },
-  { keys: ["?"], action: "shortcuts", name: "?", text: "All shortcuts" },
-];
+const ACTIONS: ReadonlyMap<string, Action> = new Map(
+  Object.entries(KEYS).flatMap(([action, keys]) =>
+    keys.map((key): [string, Action] => [key, action as Action]),
+  ),
+);
 
 /** The part of KeyboardEvent that is used here. */
 export interface Key {
@@ -85,7 +83,7 @@ export function createShortcutsStore(memory: { load(): boolean; save(on: boolean
         if (key === " " && target.closest(TAKES_SPACE) !== null) return undefined;
         if (key.startsWith("Arrow") && target.closest(TAKES_ARROWS) !== null) return undefined;
       }
-      return SHORTCUTS.find(({ keys }) => keys.includes(key))?.action;
+      return ACTIONS.get(key);
     },
   };
 }

@@ -1,9 +1,24 @@
 /** All keyboard shortcuts, and the switch that turns them off. */
 import { For } from "solid-js";
-import { SHORTCUTS } from "../../stores/shortcuts";
 import { useStores } from "../context";
 import { Icon } from "../Icon";
 import { Dialog } from "./Dialog";
+
+const SHORTCUTS = [
+  { name: "/", text: "Search" },
+  { name: "1 – 8", text: "The last minute, 5 min … 30 d" },
+  { name: "Space", text: "Stand still, or go on" },
+  { name: "←", text: "Back by half a range" },
+  { name: "→", text: "Forward by half a range" },
+  { name: "l", text: "Live: follow now again" },
+  { name: "Backspace", text: "Back to the range before" },
+  { name: "e", text: "Enlarge the chart under the pointer or in focus" },
+  { name: "m", text: "Mark the time of the cursor, or now" },
+  { name: "n", text: "Next firing alert" },
+  { name: "o", text: "Outline" },
+  { name: "t", text: "Light or dark" },
+  { name: "?", text: "All shortcuts" },
+];
 
 const ON_A_CHART = [
   { name: "← →", text: "Move the cursor along the time" },
