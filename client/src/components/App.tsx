@@ -1,10 +1,10 @@
 /** The whole page. It places the parts; each part reads its data from the stores. */
-import { createSignal, lazy, Show } from "solid-js";
+import { createSignal, Show } from "solid-js";
 import { useStores } from "./context";
 import { EnlargedPlace } from "./EnlargedPlace";
 import { Header } from "./Header";
 import { Health } from "./Health";
-import { LoadedPart, SOON_MS, usePreload } from "./LoadedPart";
+import { LoadedPart, onDemand, SOON_MS, usePreload } from "./LoadedPart";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
 import { TimeBar } from "./TimeBar";
@@ -12,10 +12,10 @@ import { useTab, useWaiting } from "./tab";
 import { SkipLink, Views } from "./Views";
 
 const loadTrouble = () => import("./Trouble");
-const Trouble = lazy(loadTrouble);
-const Footer = lazy(() => import("./Footer"));
-const Waiting = lazy(() => import("./Waiting"));
-const Kiosk = lazy(() => import("./kiosk/Kiosk"));
+const Trouble = onDemand(loadTrouble);
+const Footer = onDemand(() => import("./Footer"));
+const Waiting = onDemand(() => import("./Waiting"));
+const Kiosk = onDemand(() => import("./kiosk/Kiosk"));
 
 /** @param props.kiosk whether the page is a wall display, which nobody can operate. */
 export function App(props: { kiosk: boolean }) {

@@ -2,19 +2,19 @@
  * A chart's canvas. It draws in turn with other charts, and only while it is in view. What reads its values,
  * by pointer or keyboard, is loaded with the first event.
  */
-import { type Accessor, createEffect, createMemo, createSignal, lazy, on, onCleanup, Show } from "solid-js";
+import { type Accessor, createEffect, createMemo, createSignal, on, onCleanup, Show } from "solid-js";
 import { colorsOf } from "../chart/palette";
 import { Plot } from "../chart/plot";
 import type { Scale, SceneLine, Threshold } from "../chart/scene";
 import type { Shade } from "../chart/shade";
 import { useStores } from "./context";
 import { useDrawing } from "./drawing";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, onDemand } from "./LoadedPart";
 import type { Line } from "./lines";
 import type { Standout } from "./standout";
 
-const ChartReading = lazy(() => import("./ChartReading"));
-const TimeOverlay = lazy(() => import("./TimeOverlay"));
+const ChartReading = onDemand(() => import("./ChartReading"));
+const TimeOverlay = onDemand(() => import("./TimeOverlay"));
 
 /** The most events that are kept while the part that handles them loads. */
 const MOST_EARLY = 200;

@@ -2,7 +2,7 @@
  * A chart with its title, its legend and its table. The plot is created when it first comes into view and
  * follows the ticks only while it is visible.
  */
-import { createMemo, createSignal, lazy, Show } from "solid-js";
+import { createMemo, createSignal, Show } from "solid-js";
 import type { Plot } from "../chart/plot";
 import { formatCount, formatTicks, formatValue } from "../format";
 import type { Chart } from "../types.gen";
@@ -10,14 +10,14 @@ import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
 import { useInView } from "./inView";
 import { Legend } from "./Legend";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, onDemand } from "./LoadedPart";
 import type { Line } from "./lines";
 import { PanelHead } from "./PanelHead";
 import { usePicture } from "./picture";
 import { useSeverity } from "./severity";
 
-const RankedTable = lazy(() => import("./RankedTable"));
-const DataTable = lazy(() => import("./DataTable"));
+const RankedTable = onDemand(() => import("./RankedTable"));
+const DataTable = onDemand(() => import("./DataTable"));
 
 /** Nobody reads a table with more columns. */
 const COLUMNS = 40;

@@ -1,14 +1,14 @@
 /** The enlarged chart or heat map, in place of the board. It is loaded on first use. */
-import { createEffect, createMemo, lazy, Show } from "solid-js";
+import { createEffect, createMemo, Show } from "solid-js";
 import { heatId } from "../chart/buckets";
 import type { Chart, Heatmap } from "../types.gen";
 import { useStores } from "./context";
-import { LoadedPart, usePreload } from "./LoadedPart";
+import { LoadedPart, onDemand, usePreload } from "./LoadedPart";
 import { leavesOf } from "./layout";
 
 const load = () => import("./Enlarged");
-const Enlarged = lazy(load);
-const EnlargedHeatmap = lazy(() => import("./EnlargedHeatmap"));
+const Enlarged = onDemand(load);
+const EnlargedHeatmap = onDemand(() => import("./EnlargedHeatmap"));
 
 const PRELOAD_AFTER_MS = 5_000;
 

@@ -3,14 +3,14 @@
  * first, with the recent ones beside them. To prevent jumps the block keeps its height for a while when it
  * shrinks, and an alert keeps its place while the viewer reads or points there.
  */
-import { createEffect, createMemo, createSignal, lazy, onCleanup, onMount, Show } from "solid-js";
+import { createEffect, createMemo, createSignal, onCleanup, onMount, Show } from "solid-js";
 import { STAY_MS } from "../stores/staying";
 import { useStores } from "./context";
 import { HealthLine } from "./HealthLine";
-import { LoadedPart, SOON_MS, usePreload } from "./LoadedPart";
+import { LoadedPart, onDemand, SOON_MS, usePreload } from "./LoadedPart";
 
 const load = () => import("./AlertLog");
-const AlertLog = lazy(load);
+const AlertLog = onDemand(load);
 
 /** Recent alerts stay listed for this long after the last one ended, unless the viewer folds the list. */
 const LISTED_MS = 60_000;

@@ -2,17 +2,17 @@
  * The line at the top: whether something is wrong, since when, and in which sections; at another time, whether
  * something was wrong then.
  */
-import { For, lazy, Show } from "solid-js";
+import { For, Show } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import { formatCount, formatLength, formatUntil, formatWhen, plural } from "../format";
 import type { Section } from "../stores/sections";
 import { useStores } from "./context";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, onDemand } from "./LoadedPart";
 import { useMoment } from "./moment";
 import { undoOrList, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 
-const HealthThen = lazy(() => import("./HealthThen"));
+const HealthThen = onDemand(() => import("./HealthThen"));
 
 function SectionLink(props: { section: Section }) {
   const { alerts, sections } = useStores();

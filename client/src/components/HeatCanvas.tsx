@@ -3,7 +3,7 @@
  * charts, only while it is in view, and shows the same moment.
  */
 import "../styles/reading.css";
-import { type Accessor, createEffect, createMemo, createSignal, lazy, on, onCleanup, Show } from "solid-js";
+import { type Accessor, createEffect, createMemo, createSignal, on, onCleanup, Show } from "solid-js";
 import { bucketsOf } from "../chart/buckets";
 import {
   type BucketSet,
@@ -22,11 +22,11 @@ import { useBeat } from "./beat";
 import type { BrushKeys } from "./brushKeys";
 import { useStores } from "./context";
 import { useDrawing } from "./drawing";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, onDemand } from "./LoadedPart";
 import { useStale } from "./stale";
 
-const TimeGestures = lazy(() => import("./TimeGestures"));
-const TimeOverlay = lazy(() => import("./TimeOverlay"));
+const TimeGestures = onDemand(() => import("./TimeGestures"));
+const TimeOverlay = onDemand(() => import("./TimeOverlay"));
 
 const TIP_GAP = 16;
 const DESCRIBE_EVERY_MS = 10_000;

@@ -2,7 +2,17 @@
  * The place of a part that is loaded on first use. After an update, an open page may ask for a file that is
  * gone. The place then shows an error, and the rest of the page keeps working.
  */
-import { createEffect, ErrorBoundary, type JSX, onCleanup, Suspense } from "solid-js";
+import {
+  createContext,
+  createEffect,
+  createMemo,
+  createSignal,
+  ErrorBoundary,
+  type JSX,
+  onCleanup,
+  Show,
+  useContext,
+} from "solid-js";
 import { useStores } from "./context";
 
 function NotLoaded(props: { error: unknown }) {
@@ -17,11 +27,57 @@ function NotLoaded(props: { error: unknown }) {
   );
 }
 
+type View<Props> = (props: Props) => JSX.Element;
+
+const Fallback = createContext<() => JSX.Element>(() => undefined);
+
+/**
+ * A component whose code is loaded when it is first shown, or by `preload`. Until then there is the fallback of the
+ * `LoadedPart` around it. It takes the place of Solid's `lazy`, which brings resources and transitions along.
+ */
+export function onDemand<Props>(
+  load: () => Promise<{ default: View<Props> }>,
+): View<Props> & { preload: () => Promise<unknown> } {
+  const [part, setPart] = createSignal<View<Props>>();
+  const [failed, setFailed] = createSignal<{ error: unknown }>();
+  let coming: Promise<unknown> | null = null;
+
+  function preload(): Promise<unknown> {
+    setFailed(undefined);
+    coming ??= load().then(
+      (loaded) => setPart(() => loaded.default),
+      (error) => {
+        coming = null;
+        setFailed({ error });
+        throw error;
+      },
+    );
+    return coming;
+  }
+
+  function Part(props: Props) {
+    const fallback = useContext(Fallback);
+    preload().catch(() => {});
+    const shown = createMemo(() => {
+      const failure = failed();
+      if (failure !== undefined) throw failure.error;
+      return part();
+    });
+    return (
+      <Show when={shown()} keyed fallback={fallback()}>
+        {(loaded) => loaded(props)}
+      </Show>
+    );
+  }
+
+  return Object.assign(Part, { preload });
+}
+
 /** @param props.fallback is shown while the part is loading. */
 export function LoadedPart(props: { fallback?: JSX.Element; children: JSX.Element }) {
   return (
     <ErrorBoundary fallback={(error) => <NotLoaded error={error} />}>
-      <Suspense fallback={props.fallback}>{props.children}</Suspense>
+      <Fallback.Provider value={() => props.fallback}>{props.children}</Fallback.Provider>
     </ErrorBoundary>
   );
 }

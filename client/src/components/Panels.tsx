@@ -3,32 +3,22 @@
  * a section that folds. When panels come and go, the others keep their elements: groups are keyed by id,
  * panels by object.
  */
-import {
-  type Accessor,
-  createMemo,
-  createUniqueId,
-  For,
-  type JSX,
-  lazy,
-  Match,
-  Show,
-  Switch,
-} from "solid-js";
+import { type Accessor, createMemo, createUniqueId, For, type JSX, Match, Show, Switch } from "solid-js";
 import type { Card, Table } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, onDemand } from "./LoadedPart";
 import { type Group, type Plotted, type RowGroup, spansOf, TABLE_ROWS } from "./layout";
 import { MetricCard } from "./MetricCard";
 import { SeverityShape } from "./SeverityShape";
 import { Skeleton } from "./Skeleton";
 
-const TablePanel = lazy(() => import("./TablePanel"));
-const HeatmapPanel = lazy(() => import("./HeatmapPanel"));
-const StatesPanel = lazy(() => import("./StatesPanel"));
-const BarsPanel = lazy(() => import("./BarsPanel"));
-const TextPanel = lazy(() => import("./TextPanel"));
+const TablePanel = onDemand(() => import("./TablePanel"));
+const HeatmapPanel = onDemand(() => import("./HeatmapPanel"));
+const StatesPanel = onDemand(() => import("./StatesPanel"));
+const BarsPanel = onDemand(() => import("./BarsPanel"));
+const TextPanel = onDemand(() => import("./TextPanel"));
 
 /** A chart with more series has a ranked table beside it. */
 const MANY_SERIES = 8;

@@ -2,12 +2,11 @@
  * The viewer's display settings in one menu. On narrow screens it also holds the buttons that do not fit in
  * the top bar.
  */
-import { lazy } from "solid-js";
 import { Icon } from "./Icon";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, onDemand } from "./LoadedPart";
 import { MenuButton } from "./Menu";
 
-const SettingsMenu = lazy(() => import("./SettingsMenu"));
+const SettingsMenu = onDemand(() => import("./SettingsMenu"));
 
 export function Settings() {
   return (

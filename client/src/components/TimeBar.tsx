@@ -2,20 +2,20 @@
  * The bar below the header: the range on the page and how to change it, and the strip of all that is kept. The
  * menu and the strip are loaded later; the bar has their room from the start.
  */
-import { createEffect, createMemo, For, lazy, onCleanup, Show } from "solid-js";
+import { createEffect, createMemo, For, onCleanup, Show } from "solid-js";
 import { formatRange, formatSpan, formatZone } from "../format";
 import { EVERY_MS } from "../stores/history";
 import { SPEEDS } from "../stores/time";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
-import { LoadedPart, usePreload } from "./LoadedPart";
+import { LoadedPart, onDemand, usePreload } from "./LoadedPart";
 import { MenuButton } from "./Menu";
 import { usePassedFocus } from "./passedFocus";
 import { useSpanMs } from "./span";
 
-const Strip = lazy(() => import("./time/Strip"));
-const RangeMenu = lazy(() => import("./time/RangeMenu"));
-const RangeNotice = lazy(() => import("./time/RangeNotice"));
+const Strip = onDemand(() => import("./time/Strip"));
+const RangeMenu = onDemand(() => import("./time/RangeMenu"));
+const RangeNotice = onDemand(() => import("./time/RangeNotice"));
 
 const PRELOAD_AFTER_MS = 1_000;
 /** How often to ask what is kept while nothing is: a board that has just started. */

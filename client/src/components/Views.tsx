@@ -2,19 +2,19 @@
  * The views that open over the page, loaded on first use, and their keyboard shortcuts. The enlarged chart is
  * drawn in place of the board.
  */
-import { ErrorBoundary, lazy, Match, onCleanup, onMount, Suspense, Switch } from "solid-js";
+import { ErrorBoundary, Match, onCleanup, onMount, Switch } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import { seriesKey } from "../link/protocol";
 import type { Action } from "../stores/shortcuts";
 import { useStores } from "./context";
-import { usePreload } from "./LoadedPart";
+import { onDemand, usePreload } from "./LoadedPart";
 import { useRanges } from "./ranges";
 import { chartInSight } from "./reveal";
 
-const Search = lazy(() => import("./finding/Search"));
-const Outline = lazy(() => import("./finding/Outline"));
-const NewMark = lazy(() => import("./NewMark"));
-const Shortcuts = lazy(() => import("./finding/Shortcuts"));
+const Search = onDemand(() => import("./finding/Search"));
+const Outline = onDemand(() => import("./finding/Outline"));
+const NewMark = onDemand(() => import("./NewMark"));
+const Shortcuts = onDemand(() => import("./finding/Shortcuts"));
 
 const PRELOAD_AFTER_MS = 5_000;
 
@@ -88,22 +88,20 @@ export function Views() {
         return null;
       }}
     >
-      <Suspense>
-        <Switch>
-          <Match when={shows("search")}>
-            <Search />
-          </Match>
-          <Match when={shows("outline")}>
-            <Outline />
-          </Match>
-          <Match when={shows("mark")}>
-            <NewMark />
-          </Match>
-          <Match when={shows("shortcuts")}>
-            <Shortcuts />
-          </Match>
-        </Switch>
-      </Suspense>
+      <Switch>
+        <Match when={shows("search")}>
+          <Search />
+        </Match>
+        <Match when={shows("outline")}>
+          <Outline />
+        </Match>
+        <Match when={shows("mark")}>
+          <NewMark />
+        </Match>
+        <Match when={shows("shortcuts")}>
+          <Shortcuts />
+        </Match>
+      </Switch>
     </ErrorBoundary>
   );
 }

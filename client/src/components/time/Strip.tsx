@@ -3,7 +3,7 @@
  * frame. Dragging, the wheel and the keyboard change the range; the page follows when that is done.
  */
 import "../../styles/strip.css";
-import { createResource, createSignal, onCleanup, onMount, Show } from "solid-js";
+import { createSignal, onCleanup, onMount, Show } from "solid-js";
 import { formatDate, formatDuration, formatRange, formatTime } from "../../format";
 import type { OverviewStore } from "../../stores/overview";
 import type { Range } from "../../time/range";
@@ -272,6 +272,7 @@ function Loaded(props: { overview: OverviewStore }) {
 
 export default function Strip() {
   const stores = useStores();
-  const [overview] = createResource(stores.overview);
+  const [overview, setOverview] = createSignal<OverviewStore>();
+  void stores.overview().then((loaded) => setOverview(() => loaded));
   return <Show when={overview()?.isKnown() && overview()}>{(one) => <Loaded overview={one()} />}</Show>;
 }
