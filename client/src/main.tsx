@@ -125,6 +125,7 @@ function createStores(retry: () => void): Stores {
   const past = createPastStore({
     ...{ time, clock: systemClock, live: () => stats.live, get: getBytes },
     seriesOf: (metric) => stats.seriesOf(metric).length,
+    kept: () => !history.hasNone(),
     loader: async () => (await import("./past/loader")).RangeLoader,
   });
   const stats = createStatsStore(

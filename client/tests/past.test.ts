@@ -139,6 +139,7 @@ describe("the loader of a range", () => {
     signal: AbortSignal;
   }[];
 
+  let kept: boolean;
   const settle = () => new Promise<void>((resolve) => setTimeout(resolve));
   const want = (...metrics: string[]) => {
     loader.want(new Set(metrics));
@@ -150,8 +151,9 @@ describe("the loader of a range", () => {
     clock = new TestClock();
     live = liveWindow();
     [windows, states, asked] = [[], [], []];
+    kept = true;
     loader = new RangeLoader({
-      ...{ clock, live, seriesOf: () => 1 },
+      ...{ clock, live, seriesOf: () => 1, kept: () => kept },
       get: (path, signal) =>
         new Promise((answer, reject) => {
           const query = new URLSearchParams(path.split("?")[1]);
@@ -160,6 +162,15 @@ describe("the loader of a range", () => {
       onWindow: (window) => windows.push(window),
       onState: (state) => states.push(state),
     });
+  });
+
+  it("asks nothing without history, and shows what the live window has", () => {
+    kept = false;
+    loader.aim({ follows: false, from: NOON - 2 * MINUTE, to: NOON - MINUTE / 2 }, 0);
+    loader.aim({ follows: true, spanMs: 60 * MINUTE }, 0);
+    expect(asked).toEqual([]);
+    expect(windows[0].ticks).toBe(29);
+    expect(windows[1].ticks).toBe(60);
   });
 
   it("asks nothing for a range in the live window", () => {

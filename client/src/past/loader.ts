@@ -27,6 +27,8 @@ export interface LoaderOptions {
   live: Window;
   /** GET an address below the page's; rejects with a message for the viewer. */
   get(path: string, signal: AbortSignal): Promise<ArrayBuffer>;
+  /** Whether there is a history to ask. Without one, a range has what the live window has of it. */
+  kept(): boolean;
   /** How many series a metric has, as far as known. */
   seriesOf(metric: string): number;
   onWindow(window: Window): void;
@@ -153,7 +155,7 @@ export class RangeLoader {
     this.drop();
     const to = live.newestTime + 1;
     const range = { from: to - spanMs, to };
-    if (covers(live, range)) {
+    if (!this.options.kept() || covers(live, range)) {
       this.follow(new RangeWindow([answerOf(live, range)], { range }, live));
       return;
     }
@@ -169,7 +171,7 @@ export class RangeLoader {
   private aimAt(range: Range): void {
     const { live } = this.options;
     this.following = null;
-    if (covers(live, range)) {
+    if (!this.options.kept() || covers(live, range)) {
       this.drop();
       this.options.onWindow(new RangeWindow([answerOf(live, range)], { range }, null));
       this.report();
