@@ -19,6 +19,7 @@ import { createAlertStore, type Memory } from "./stores/alerts";
 import { type BellStore, createBellStore } from "./stores/bell";
 import { createBoardStore } from "./stores/board";
 import { createBrushStore } from "./stores/brush";
+import { createComparisonStore } from "./stores/comparison";
 import { createConnectionStore } from "./stores/connection";
 import { createCursorStore } from "./stores/cursor";
 import { createHistoryStore } from "./stores/history";
@@ -161,6 +162,7 @@ function createStores(retry: () => void): Stores {
       return at === null ? { from: now - DAY_MS, to: now + SOON_MS } : { from: alerts.from(), to: at };
     },
   });
+  const view = createViewStore(browserPlace, kiosk);
   const rows = createRowsStore(listUnder(collapsedKey), listUnder(openedKey));
   const history = createHistoryStore({
     ...{ load: askHealth, now: connection.newest },
@@ -172,6 +174,10 @@ function createStores(retry: () => void): Stores {
   });
   return {
     board,
+    comparison: createComparisonStore({
+      ...{ view, range: time.range, brushed: () => null },
+      ticking: () => ({ newest: stats.live.newestTime, intervalMs: intervalMs() }),
+    }),
     connection,
     cursor: createCursorStore(),
     stats,
@@ -189,7 +195,7 @@ function createStores(retry: () => void): Stores {
     replay: createReplayStore(time),
     rows,
     sections: createSectionsStore(board, alerts, rows, reveal),
-    view: createViewStore(browserPlace, kiosk),
+    view,
     shortcuts: createShortcutsStore({
       load: () => readStored(SHORTCUTS_KEY) !== "off",
       save: (on) => writeStored(SHORTCUTS_KEY, on ? null : "off"),

@@ -19,7 +19,7 @@ describe("pins", () => {
     };
     const [groups, setGroups] = createSignal<readonly Group[]>([]);
     const show = (...panels: Panel[]) => setGroups((before) => arrange(panels, before));
-    const make = () => createRoot(() => createPinsStore(memory, { groups }));
+    const make = () => createRoot(() => createPinsStore(memory, { groups, metric: () => undefined }));
     show(chart("a"), row("b", chart("b"), chart("c")));
     const pins = make();
     pins.toggle(chart("c"));
@@ -39,9 +39,32 @@ describe("pins", () => {
     const states: Plotted = { type: "states", metric: "up", states: [], title: "Up" };
     const text: Plotted = { type: "text", content: ["a"], title: "On call" };
     setGroups(arrange([states, text]));
-    const pins = createRoot(() => createPinsStore({ load: () => [], save: () => {} }, { groups }));
+    const pins = createRoot(() => createPinsStore({ load: () => [], save: () => {} }, { groups, metric: () => undefined }));
     pins.toggle(text);
     pins.toggle(states);
     expect(pins.panels()).toEqual([text, states]);
+  });
+
+  it("may be charts that the board does not have, of metrics that it has", () => {
+    const saved = [
+      JSON.stringify(["chart", ["x"], "X"]),
+      JSON.stringify(["table", ["x"], "X"]),
+      "damaged",
+      "1",
+      '["chart", 1]',
+    ];
+    const [metrics, setMetrics] = createSignal<readonly string[]>([]);
+    const metric = (name: string) =>
+      metrics().includes(name) ? { name, unit: "", title: "", kind: "gauge" as const } : undefined;
+    const memory = { load: () => saved, save: () => {} };
+    const pins = createRoot(() => createPinsStore(memory, { groups: () => [], metric }));
+    expect(pins.panels()).toEqual([]);
+    setMetrics(["x"]);
+    const [added, ...others] = pins.panels();
+    expect([added, others]).toEqual([{ type: "chart", metrics: ["x"], title: "X" }, []]);
+    // The same object, so that the page keeps its element.
+    setMetrics(["x", "y"]);
+    expect(pins.panels()[0]).toBe(added);
+    expect(pins.isPinned(added)).toBe(true);
   });
 });

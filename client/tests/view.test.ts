@@ -108,6 +108,59 @@ describe("a view", () => {
   });
 });
 
+describe("what changed", () => {
+  const both = { after: { from: 2000, to: 3000 }, before: { from: 1000, to: 2000 } };
+  const changes = { type: "changes", ...both } as const;
+
+  it("is in the address, which opens it", () => {
+    const place = new TestPlace();
+    const view = open(place);
+    view.show(changes);
+    expect(view.covers()).toBe(false);
+    const linked = open(new TestPlace(place.hash()));
+    expect([linked.shown(), linked.comparison()]).toEqual([changes, changes]);
+    expect(open(new TestPlace("#changes=yesterday")).shown()).toBeNull();
+  });
+
+  it("stays under what opens over it, and is there again when that closes", () => {
+    const place = new TestPlace();
+    const view = open(place);
+    view.show(changes);
+    view.show({ type: "search" });
+    view.show({ type: "chart", id: "cpu" });
+    expect([view.shown()?.type, view.comparison(), view.covers()]).toEqual(["chart", changes, true]);
+    view.close();
+    // At once, though the browser goes back slowly.
+    expect(view.shown()).toEqual(changes);
+    place.arrive(view);
+    expect([view.shown(), place.at]).toEqual([changes, 1]);
+    view.close();
+    place.arrive(view);
+    expect([view.shown(), view.comparison(), place.at]).toEqual([null, null, 0]);
+  });
+
+  it("takes other ranges without another step back", () => {
+    const place = new TestPlace();
+    const view = open(place);
+    view.show(changes);
+    view.show({ ...changes, before: { from: 0, to: 500 } });
+    expect(view.comparison()?.before).toEqual({ from: 0, to: 500 });
+    expect([place.at, place.entries.length]).toEqual([1, 2]);
+  });
+
+  it("of a link stays under what opens over it", () => {
+    const place = new TestPlace("#changes=2026-01-31T12:00:00Z/2026-01-31T12:10:00Z");
+    const view = open(place);
+    view.show({ type: "search" });
+    view.close();
+    expect(view.shown()?.type).toBe("changes");
+    place.arrive(view);
+    expect(view.shown()?.type).toBe("changes");
+    view.close();
+    expect([view.shown(), place.hash()]).toEqual([null, ""]);
+  });
+});
+
 describe("a chart's link", () => {
   it("is its address, which opens it", () => {
     const place = new TestPlace();

@@ -11,6 +11,7 @@ import { extentOf, formatCount, formatValue, formatWhen } from "../format";
 import { AlertActions, MOST_IDS, Refused, sentence } from "../link/actions";
 import { seriesKey } from "../link/protocol";
 import type { Alert, ChangedAlerts, SilenceAlert, SilenceScope } from "../types.gen";
+import { CompareLink } from "./CompareLink";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
@@ -379,7 +380,9 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
               {summary()}
             </button>
           </Show>
-          <Outcome entry={props.entry} inView={inView} note={stillFires()} />
+          <Outcome entry={props.entry} inView={inView} note={stillFires()}>
+            <CompareLink entry={props.entry} of={summary()} />
+          </Outcome>
         </div>
         <Show when={alert().metric && !props.member}>
           <SparkLine episode={props.entry.lead} inView={inView} />

@@ -1,5 +1,6 @@
 /** The whole page. It places the parts; each part reads its data from the stores. */
 import { createSignal, Show } from "solid-js";
+import { ChangesPlace } from "./ChangesPlace";
 import { useStores } from "./context";
 import { EnlargedPlace } from "./EnlargedPlace";
 import { Header } from "./Header";
@@ -54,19 +55,22 @@ function Page(props: { waiting: boolean }) {
       <Show when={!props.waiting}>
         <TimeBar />
       </Show>
-      <main class="page" tabIndex={-1}>
-        <Show when={inTrouble()}>
-          <LoadedPart>
-            <Trouble />
-          </LoadedPart>
-        </Show>
-        <Problems />
-        <EnlargedPlace />
-        <Show when={!props.waiting} fallback={<LoadedPart>{<Waiting />}</LoadedPart>}>
-          <Health />
-          <Panels />
-        </Show>
-      </main>
+      <div class="split">
+        <main class="page" tabIndex={-1}>
+          <Show when={inTrouble()}>
+            <LoadedPart>
+              <Trouble />
+            </LoadedPart>
+          </Show>
+          <Problems />
+          <EnlargedPlace />
+          <Show when={!props.waiting} fallback={<LoadedPart>{<Waiting />}</LoadedPart>}>
+            <Health />
+            <Panels />
+          </Show>
+        </main>
+        <ChangesPlace />
+      </div>
       <Show when={soon()} fallback={<footer />}>
         <LoadedPart fallback={<footer />}>
           <Footer />

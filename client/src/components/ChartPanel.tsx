@@ -2,7 +2,7 @@
  * A chart with its title, its legend and its table. The plot is created when it first comes into view and
  * follows the ticks only while it is visible.
  */
-import { createMemo, createSignal, Show } from "solid-js";
+import { createEffect, createMemo, createSignal, Show, untrack } from "solid-js";
 import type { Plot } from "../chart/plot";
 import { formatCount, formatTicks, formatValue } from "../format";
 import type { Chart } from "../types.gen";
@@ -44,7 +44,7 @@ function Now(props: { line: Line; live: () => boolean }) {
 }
 
 export function ChartPanel(props: { chart: Chart }) {
-  const { board, past, view } = useStores();
+  const { board, past, sections, view } = useStores();
   let section!: HTMLElement;
   const inView = useInView(() => section, props.chart.metrics);
   const [asTable, setAsTable] = createSignal(false);
@@ -61,6 +61,12 @@ export function ChartPanel(props: { chart: Chart }) {
   const live = () => looked() && (all().length > 0 || past.window() !== null);
   const { all, many, common } = picture.all;
   const severity = useSeverity(() => [...all().map(({ key }) => key), ...props.chart.metrics]);
+
+  createEffect(() => {
+    const wanted = props.chart.metrics.map((name) => sections.takeRow(`chart ${name}`)).find(Boolean);
+    const { chosen, choose } = picture.standout;
+    if (wanted !== undefined && !untrack(chosen)?.has(wanted)) choose(wanted, false);
+  });
 
   const unit = picture.unit;
   /** The title without its unit, which stands beside it. */

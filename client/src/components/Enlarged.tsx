@@ -2,6 +2,7 @@
  * One chart in place of the board: its scale, its stats, its rules' firing times, and export buttons. The
  * link in the address bar opens it again.
  */
+import "../styles/opened.css";
 import "../styles/enlarged.css";
 import { createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
 import type { Range } from "../chart/axis";

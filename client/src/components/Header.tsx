@@ -86,7 +86,7 @@ function BellButton() {
 function Badge(props: { severity: Severity; text: string }) {
   const { alerts, view } = useStores();
   function go(event: MouseEvent): void {
-    if (view.shown() === null) return;
+    if (!view.covers()) return;
     event.preventDefault();
     // The board returns with the next frame.
     const follow = () => {

@@ -13,6 +13,8 @@ const PATHS = {
   chevron: "M8 10l4 4 4-4",
   close: "M6 6l12 12M18 6L6 18",
   check: "M5 12.5l4.5 4.5L19 7.5",
+  plus: "M12 5v14M5 12h14",
+  go: "M5 12h14M13 6l6 6-6 6",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   flag: "M6 21V4h11l-2.5 4 2.5 4H6",
   bell: "M6 16V11a6 6 0 0112 0v5l1.5 2h-15zM10 21h4",

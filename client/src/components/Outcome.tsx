@@ -1,5 +1,5 @@
 /** Since when and how long an alert has fired, or how it ended, and how people responded. */
-import { createMemo, Show } from "solid-js";
+import { createMemo, type JSX, Show } from "solid-js";
 import { type Entry, firesBelow } from "../alerts/entries";
 import { extentOf, formatText, formatWhen } from "../format";
 import { seriesKey } from "../link/protocol";
@@ -34,7 +34,12 @@ function useWorst(entry: () => Entry, inView: () => boolean): () => number | und
  * @param props.inView whether it is visible; a firing alert changes with every tick.
  * @param props.note another note at the end.
  */
-export function Outcome(props: { entry: Entry; inView?: () => boolean; note?: string }) {
+export function Outcome(props: {
+  entry: Entry;
+  inView?: () => boolean;
+  note?: string;
+  children?: JSX.Element;
+}) {
   const { board, stats } = useStores();
   const moment = useMoment();
   const worst = useWorst(
@@ -87,6 +92,7 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean; note?: st
         {" · "}
         <b>{props.note}</b>
       </Show>
+      {props.children}
     </span>
   );
 }

@@ -19,7 +19,7 @@ const Shortcuts = onDemand(() => import("./finding/Shortcuts"));
 const PRELOAD_AFTER_MS = 5_000;
 
 function useActions(): (action: Action, key: string) => void {
-  const { alerts, cursor, replay, sections, theme, time, view } = useStores();
+  const { alerts, comparison, cursor, replay, sections, theme, time, view } = useStores();
   const ranges = useRanges();
   let shownLast = "";
 
@@ -39,7 +39,7 @@ function useActions(): (action: Action, key: string) => void {
     const { metric = "", labels } = alert;
     const go = () => sections.go(sections.of(metric) ?? "", seriesKey(metric, labels));
     // The board returns with the next frame.
-    if (view.shown() === null) go();
+    if (!view.covers()) go();
     else view.leave(() => requestAnimationFrame(go));
   }
 
@@ -49,6 +49,7 @@ function useActions(): (action: Action, key: string) => void {
   const actions: Record<Action, (key: string) => void> = {
     ...{ search: toggle("search"), outline: toggle("outline"), shortcuts: toggle("shortcuts") },
     ...{ enlarge, next, pause: replay.standOrGoOn, live: time.live, back: time.back },
+    changes: comparison.toggle,
     range: (chosen) =>
       ranges()
         .find(({ key }) => key === chosen)

@@ -7,6 +7,7 @@ import type { AlertStore } from "../stores/alerts";
 import type { BellStore } from "../stores/bell";
 import type { BoardStore } from "../stores/board";
 import type { BrushStore } from "../stores/brush";
+import type { ComparisonStore } from "../stores/comparison";
 import type { ConnectionStore } from "../stores/connection";
 import type { CursorStore } from "../stores/cursor";
 import type { HistoryStore } from "../stores/history";
@@ -34,6 +35,7 @@ export interface Stores {
   bell: BellStore;
   brush: BrushStore;
   sparks: SparkStore;
+  comparison: ComparisonStore;
   connection: ConnectionStore;
   cursor: CursorStore;
   history: HistoryStore;

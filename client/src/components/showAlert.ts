@@ -36,7 +36,7 @@ export function useShowAlert(): (episode: Episode) => void {
       sections.go(sections.of(metric) ?? "", { chart: metric, series: seriesKey(metric, labels) });
     };
     // The board returns with the next frame.
-    if (view.shown() === null) go();
+    if (!view.covers()) go();
     else view.leave(() => requestAnimationFrame(go));
   };
 }

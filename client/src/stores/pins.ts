@@ -1,9 +1,11 @@
 /**
- * The panels pinned to the top of the page, remembered between visits. A panel that the board drops stays
- * pinned in case it returns. It must not know how they are drawn.
+ * The panels pinned to the top of the page, remembered between visits. A pinned chart need not be on the
+ * board: it is shown while the board has its metrics. Any other panel that the board drops stays pinned in
+ * case it returns. It must not know how they are drawn.
  */
 import { createMemo, createSignal } from "solid-js";
 import { leavesOf, metricsOf, type Plotted } from "../components/layout";
+import type { Chart } from "../types.gen";
 import { kept } from "../window/kept";
 import type { BoardStore } from "./board";
 import type { RowsMemory } from "./rows";
@@ -13,8 +15,29 @@ const MOST_PINNED = 50;
 /** Identifies a panel across visits. */
 const idOf = (panel: Plotted): string => JSON.stringify([panel.type, metricsOf(panel), panel.title]);
 
-export function createPinsStore(memory: RowsMemory, board: Pick<BoardStore, "groups">) {
+/** The chart that an id identifies, null if it is of another panel. */
+function chartOf(id: string): Chart | null {
+  try {
+    const [type, metrics, title] = JSON.parse(id);
+    return type === "chart" && Array.isArray(metrics) ? { type, metrics, title } : null;
+  } catch {
+    // It was edited in the browser's storage.
+    return null;
+  }
+}
+
+export function createPinsStore(memory: RowsMemory, board: Pick<BoardStore, "groups" | "metric">) {
   const [ids, setIds] = createSignal<readonly string[]>(memory.load());
+
+  /** The charts that are not on the board, each always the same object. */
+  const added = new Map<string, Chart | null>();
+
+  /** A chart that is not on the board, if the board has its metrics. */
+  function addedChart(id: string): Chart | [] {
+    if (!added.has(id)) added.set(id, chartOf(id));
+    const chart = added.get(id);
+    return chart?.metrics.every((name) => board.metric(name) !== undefined) ? chart : [];
+  }
 
   const panels = createMemo<readonly Plotted[]>((before) => {
     if (ids().length === 0) return kept(before, []);
@@ -25,12 +48,12 @@ export function createPinsStore(memory: RowsMemory, board: Pick<BoardStore, "gro
     }
     return kept(
       before,
-      ids().flatMap((id) => known.get(id) ?? []),
+      ids().flatMap((id) => known.get(id) ?? addedChart(id)),
     );
   }, []);
 
   return {
-    /** The board's pinned panels, in the order they were pinned. */
+    /** The pinned panels that can be shown, in the order they were pinned. */
     panels,
     isPinned: (panel: Plotted): boolean => ids().includes(idOf(panel)),
     toggle(panel: Plotted): void {

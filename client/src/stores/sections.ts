@@ -113,8 +113,8 @@ export function createSectionsStore(
   return {
     all,
     /**
-     * Return the row requested in a table with these metrics, undefined for none. The request is then
-     * cleared, but all such tables that ask in the same task get it.
+     * Return the row requested in a table with these metrics, undefined for none; of `chart NAME` the series
+     * requested in the charts of a metric. The request is then cleared, but all that ask in the same task get it.
      */
     takeRow(panel: string): string | undefined {
       const found = wanted();
@@ -126,9 +126,13 @@ export function createSectionsStore(
     severityOf: (path: string): Severity | undefined => counts().get(path)?.severity,
     /** The innermost section that shows a metric, undefined if none does. */
     of: (metric: string): string | undefined => sectionsOf().get(metric)?.at(-1),
-    /** Unfold a section and reveal it, its panel or chart, or a row of that panel. The path "" is the page itself. */
+    /**
+     * Unfold a section and reveal it, its panel or chart, or a row or series of that. The path "" is the page
+     * itself.
+     */
     go(path: string, panel?: string | { chart: string; series: string }, row?: string): void {
-      setWanted(typeof panel !== "string" || row === undefined ? null : { panel, row });
+      const within = typeof panel === "object" ? `chart ${panel.chart}` : panel;
+      setWanted(within === undefined || row === undefined ? null : { panel: within, row });
       for (const row of chainTo(board.groups(), path)) if (row.title !== "") rows.setOpen(row, true);
       reveal(panel === undefined ? { section: path } : typeof panel === "string" ? { panel } : panel);
     },

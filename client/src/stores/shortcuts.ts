@@ -15,6 +15,7 @@ export type Action =
   | "enlarge"
   | "mark"
   | "next"
+  | "changes"
   | "outline"
   | "theme"
   | "shortcuts";
@@ -30,6 +31,7 @@ const KEYS: Readonly<Record<Action, readonly string[]>> = {
   back: ["Backspace"],
   enlarge: ["e"],
   mark: ["m"],
+  changes: ["w"],
   next: ["n"],
   outline: ["o"],
   theme: ["t"],

@@ -1,16 +1,18 @@
 /**
- * The view open over the board: an enlarged chart, a new mark, the search, the outline or the shortcuts, one
- * at a time.
- * Opening one adds a history entry, so that the back button closes it; a chart is also in the address, so
- * that a link opens it. The browser's history is an argument. It must not know how a view is drawn.
+ * The view open over the board: an enlarged chart, a new mark, the search, the outline or the shortcuts, one at a
+ * time, or beside it: what changed. Opening one adds a history entry, so that the back button closes it; a chart
+ * and a comparison are also in the address, so that a link opens them. What is beside the board stays there
+ * under what opens over it. The browser's history is an argument. It must not know how a view is drawn.
  */
 import { createSignal } from "solid-js";
+import { CHANGES, type Comparison, readComparison, writeComparison } from "../time/comparison";
 
 /** A chart's id is its metrics, joined by commas. */
 export type View =
   | { type: "chart"; id: string }
   /** Making a mark: of a moment, or from then until later; milliseconds since 1970. */
   | { type: "mark"; from?: number; until?: number }
+  | ({ type: "changes" } & Comparison)
   | { type: "search" }
   | { type: "outline" }
   | { type: "shortcuts" };
@@ -30,18 +32,24 @@ const CHART = "#chart=";
 
 interface Kept {
   view: View;
+  /** What it returns to when it closes. */
+  under: View | null;
 }
 
 const isKept = (state: unknown): state is Kept =>
   typeof state === "object" && state !== null && "view" in state;
 
-const hashOf = (view: View): string => (view.type === "chart" ? CHART + encodeURIComponent(view.id) : "");
+function hashOf(view: View): string {
+  if (view.type === "changes") return writeComparison(view);
+  return view.type === "chart" ? CHART + encodeURIComponent(view.id) : "";
+}
 
-/** The view of the current history entry: from its state, or the chart in its address. */
-function viewAt(place: Place): View | null {
-  const state = place.state();
-  if (isKept(state)) return state.view;
-  const hash = place.hash();
+/** The view in an address, null for none. */
+function viewIn(hash: string): View | null {
+  if (hash.startsWith(CHANGES)) {
+    const comparison = readComparison(hash.slice(CHANGES.length));
+    return comparison && { type: "changes", ...comparison };
+  }
   if (!hash.startsWith(CHART)) return null;
   try {
     return { type: "chart", id: decodeURIComponent(hash.slice(CHART.length)) };
@@ -51,19 +59,33 @@ function viewAt(place: Place): View | null {
   }
 }
 
+/** The views of the current history entry: from its state, or the one in its address. */
+function viewsAt(place: Place): Kept | null {
+  const state = place.state();
+  if (isKept(state)) return state;
+  const view = viewIn(place.hash());
+  return view && { view, under: null };
+}
+
 /** @param fixed never opens a view, for a wall display. */
 export function createViewStore(place: Place, fixed = false) {
-  const here = () => (fixed ? null : viewAt(place));
-  const [shown, setShown] = createSignal<View | null>(here());
+  const here = () => (fixed ? null : viewsAt(place));
+  const [views, setViews] = createSignal<Kept | null>(here(), {
+    equals: (one, next) => JSON.stringify(one) === JSON.stringify(next),
+  });
+  const shown = (): View | null => views()?.view ?? null;
   /** Going back is asynchronous. A view requested meanwhile waits in `next`. */
   let leaving = false;
   let next: View | null = null;
   let afterwards: (() => void) | null = null;
 
   function open(view: View): void {
-    const write = isKept(place.state()) ? place.replace : place.push;
-    write({ view }, hashOf(view));
-    setShown(view);
+    const last = views();
+    const over = last?.view.type === "changes" && view.type !== "changes";
+    const kept = { view, under: (over ? last?.view : last?.under) ?? null };
+    const write = !over && isKept(place.state()) ? place.replace : place.push;
+    write(kept, hashOf(view));
+    setViews(kept);
   }
 
   function show(view: View): void {
@@ -75,7 +97,8 @@ export function createViewStore(place: Place, fixed = false) {
   function close(): void {
     next = null;
     if (shown() === null || leaving) return;
-    setShown(null);
+    const under = views()?.under ?? null;
+    setViews(under && { view: under, under: null });
     if (isKept(place.state())) {
       leaving = true;
       place.back();
@@ -87,6 +110,14 @@ export function createViewStore(place: Place, fixed = false) {
   return {
     /** The open view, null for none. */
     shown,
+    /** Whether a view hides the board. */
+    covers: (): boolean => shown() !== null && shown()?.type !== "changes",
+    /** The two ranges that are compared, also under a view that has opened over them; null for none. */
+    comparison(): Comparison | null {
+      const { view, under } = views() ?? {};
+      if (view?.type === "changes") return view;
+      return under?.type === "changes" ? under : null;
+    },
     show,
     close,
     /** Close the view, then call back once the browser has gone back; at once if nothing is open. */
@@ -98,7 +129,7 @@ export function createViewStore(place: Place, fixed = false) {
     /** Call it when the browser moves in its history or the viewer edits the address. */
     moved(): void {
       leaving = false;
-      setShown(here());
+      setViews(here());
       if (next !== null) open(next);
       next = null;
       const then = afterwards;

@@ -15,6 +15,7 @@ const SHORTCUTS = [
   { name: "e", text: "Enlarge the chart under the pointer or in focus" },
   { name: "m", text: "Mark the time of the cursor, or now" },
   { name: "n", text: "Next firing alert" },
+  { name: "w", text: "What changed in the range on the page" },
   { name: "o", text: "Outline" },
   { name: "t", text: "Light or dark" },
   { name: "?", text: "All shortcuts" },

@@ -35,7 +35,7 @@ const plain = (node: TextNode): string =>
   typeof node === "string" ? node : (node.content ?? []).map(plain).join("");
 
 export function useSearched(): readonly Found[] {
-  const { alerts, board, sections, stats } = useStores();
+  const { alerts, board, comparison, sections, stats } = useStores();
   const showAlert = useShowAlert();
 
   const panels = createMemo(() => board.groups().flatMap(leavesOf));
@@ -157,6 +157,13 @@ export function useSearched(): readonly Found[] {
     })),
   );
 
+  const actions: readonly Item[] = [
+    {
+      ...{ id: "action changes", text: "What changed?", more: "compare before" },
+      ...{ detail: "the time on the page against the time before", go: comparison.openPage },
+    },
+  ];
+
   return [
     { title: "Firing", items: firing },
     { title: "Metrics", items: metrics },
@@ -164,5 +171,6 @@ export function useSearched(): readonly Found[] {
     { title: "Series", items: labelled },
     { title: "Texts", items: texts },
     { title: "Sections", items: titled },
+    { title: "Actions", items: () => actions },
   ];
 }

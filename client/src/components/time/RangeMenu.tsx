@@ -2,14 +2,16 @@
  * The menu of the range: ranges that follow now, fields for one that stands still, the latest alerts and marks to
  * look around, and the time zone.
  */
+import "../../styles/opened.css";
 import "../../styles/rangemenu.css";
 import { createMemo, createSignal, createUniqueId, For, onMount, Show } from "solid-js";
 import { formatSpan, formatUntil, formatZone } from "../../format";
 import { around, latest } from "../../time/around";
-import { formatField, parseField } from "../../time/field";
+import { formatField } from "../../time/field";
 import { isUtc } from "../../time/zone";
 import { useStores } from "../context";
 import { useRanges } from "../ranges";
+import { type Field, TimeField, useField } from "./TimeField";
 
 function Follow(props: { close(): void }) {
   const { time } = useStores();
@@ -62,36 +64,6 @@ function Follow(props: { close(): void }) {
         </For>
       </ul>
     </div>
-  );
-}
-
-/** A field of a time. What is not changed keeps its milliseconds. */
-function useField(time: () => number, now: () => number) {
-  const [text, setText] = createSignal<string | null>(null);
-  const shown = () => text() ?? formatField(time());
-  return {
-    shown,
-    setText,
-    read: (): number => (shown() === formatField(time()) ? time() : parseField(shown(), now())),
-  };
-}
-
-type Field = ReturnType<typeof useField>;
-
-function TimeField(props: { label: string; field: Field; error: string; describedBy: string }) {
-  return (
-    <label class="range-field">
-      {props.label}
-      <input
-        type="text"
-        autocomplete="off"
-        spellcheck={false}
-        value={props.field.shown()}
-        aria-invalid={props.error !== ""}
-        aria-describedby={props.error === "" ? undefined : props.describedBy}
-        onInput={(event) => props.field.setText(event.currentTarget.value)}
-      />
-    </label>
   );
 }
 
