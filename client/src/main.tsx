@@ -163,6 +163,7 @@ function createStores(retry: () => void): Stores {
     },
   });
   const view = createViewStore(browserPlace, kiosk);
+  const brush = createBrushStore(time);
   const rows = createRowsStore(listUnder(collapsedKey), listUnder(openedKey));
   const history = createHistoryStore({
     ...{ load: askHealth, now: connection.newest },
@@ -175,7 +176,7 @@ function createStores(retry: () => void): Stores {
   return {
     board,
     comparison: createComparisonStore({
-      ...{ view, range: time.range, brushed: () => null },
+      ...{ view, range: time.range, brushed: brush.range },
       ticking: () => ({ newest: stats.live.newestTime, intervalMs: intervalMs() }),
     }),
     connection,
@@ -184,7 +185,7 @@ function createStores(retry: () => void): Stores {
     alerts,
     bell,
     base,
-    brush: createBrushStore(time),
+    brush,
     history,
     marks,
     overview: overviewOf({ board, connection, history, stats, time }),

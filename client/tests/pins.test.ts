@@ -39,7 +39,9 @@ describe("pins", () => {
     const states: Plotted = { type: "states", metric: "up", states: [], title: "Up" };
     const text: Plotted = { type: "text", content: ["a"], title: "On call" };
     setGroups(arrange([states, text]));
-    const pins = createRoot(() => createPinsStore({ load: () => [], save: () => {} }, { groups, metric: () => undefined }));
+    const pins = createRoot(() =>
+      createPinsStore({ load: () => [], save: () => {} }, { groups, metric: () => undefined }),
+    );
     pins.toggle(text);
     pins.toggle(states);
     expect(pins.panels()).toEqual([text, states]);

@@ -5,6 +5,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -67,7 +68,7 @@ def test_an_alert_leads_to_what_changed_with_it(watched: Watched, stepped: Serve
     link(page).click()
     expect(page.get_by_role("complementary", name="What changed?")).to_be_visible()
     expect(rows(page).locator(".change-name")).to_have_text(["Queue length orders", "Load", "Disk busy sdc"])
-    expect(rows(page).locator(".change-factor > :first-child")).to_have_text(["÷10", "×4.0", "×2.7"])
+    expect(rows(page).locator(".change-factor > :first-child")).to_have_text(["÷10", "×4.0", "×2.7"])  # noqa: RUF001
     expect(rows(page).nth(1)).to_contain_text("10.0 → ")
     expect(rows(page).nth(1)).to_contain_text("40.0 %")
     expect(page.get_by_role("status").filter(has_text="series changed")).to_have_text(
@@ -123,8 +124,8 @@ def test_a_link_shows_the_same_to_somebody_in_another_time_zone(shown: Page, bro
     expect(rows(other)).to_have_count(3)
     assert rows(other).all_inner_texts() == rows(shown).all_inner_texts()
     there, here = (panel(each).locator(".changes-ranges b").first.inner_text() for each in (other, shown))
-    [hour] = re.findall(r"\d\d(?=:\d\d:\d\d –)", here)
-    assert hour not in re.findall(r"\d\d(?=:\d\d:\d\d –)", there)
+    [hour] = re.findall(r"\d\d(?=:\d\d:\d\d –)", here)  # noqa: RUF001
+    assert hour not in re.findall(r"\d\d(?=:\d\d:\d\d –)", there)  # noqa: RUF001
     # What was open closes without leaving the page.
     other.keyboard.press("Escape")
     expect(panel(other)).to_have_count(0)
@@ -215,7 +216,7 @@ def test_steady_times_have_not_changed(page: Page, stepped: Server) -> None:
 
 
 def test_a_server_that_is_busy_or_fails_is_said_and_can_be_asked_again(page: Page, stepped: Server) -> None:
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"status": 503, "headers": {"Retry-After": "1"}, "json": {"error": "busy"}},
         {"status": 500, "json": {"error": "the history cannot be read"}},
     ]
@@ -287,3 +288,25 @@ def test_axe_finds_nothing_in_it(shown: Page, colours: str) -> None:
         expect(panel(shown).get_by_label("From").first).to_be_visible()
         assert shown.evaluate(FINDINGS) == []
         panel(shown).get_by_role("button", name="Cancel").click()
+
+
+def test_a_brushed_range_is_compared_with_the_time_before_it(shown: Page) -> None:
+    shown.keyboard.press("Escape")
+    expect(panel(shown)).to_have_count(0)
+    box = shown.locator('.chart[data-metric="memory"] .canvas').bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    shown.keyboard.down("Shift")
+    shown.mouse.move(box["x"] + box["width"] * 0.6, middle)
+    shown.mouse.down()
+    shown.mouse.move(box["x"] + box["width"] * 0.8, middle, steps=5)
+    shown.mouse.up()
+    shown.keyboard.up("Shift")
+    shown.get_by_role("button", name="What changed?", exact=True).click()
+    expect(panel(shown).locator(".changes-ranges")).to_have_text(
+        re.compile(r"–.* against .*–.*, the [\d.]+ \w+ before")  # noqa: RUF001
+    )
+    # Its range stays chosen; so does w, which closes it.
+    shown.keyboard.press("w")
+    expect(panel(shown)).to_have_count(0)
+    expect(shown.locator(".brush-pill")).to_be_visible()

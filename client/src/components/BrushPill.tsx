@@ -17,7 +17,7 @@ function linkTo(range: Range): string {
  * @param props.onClose receives the focus, if it was here.
  */
 export function BrushPill(props: { range: Range; at: number; draft: boolean; onClose: () => void }) {
-  const { brush, time, view } = useStores();
+  const { brush, comparison, time, view } = useStores();
   const copying = useCopy();
   let pill!: HTMLFieldSetElement;
   /** What opens later closes first. */
@@ -65,6 +65,9 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
         <legend class="visually-hidden">The range {text()}</legend>
         <span class="brush-text">{text()}</span>
         <Show when={!props.draft}>
+          <button type="button" class="first" onClick={() => comparison.openRange(props.range)}>
+            What changed?
+          </button>
           <button type="button" onClick={zoom}>
             {brush.zoomed() ? "Back" : "Zoom"}
           </button>

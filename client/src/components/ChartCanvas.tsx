@@ -47,7 +47,7 @@ export function ChartCanvas(props: {
   onFocus?: () => void;
   onKey?: (key: string) => boolean;
 }) {
-  const { brush, connection, cursor, marks, stats, theme } = useStores();
+  const { brush, comparison, connection, cursor, marks, stats, theme } = useStores();
   const { picture } = props;
   const { standout } = picture;
   let element!: HTMLDivElement;
@@ -148,7 +148,11 @@ export function ChartCanvas(props: {
 
   /** Whether something is to be shown on the time axis. */
   const overlaid = createMemo(
-    () => brush.range() !== null || brush.draft()?.at === element || marks.inRange().length > 0,
+    () =>
+      brush.range() !== null ||
+      brush.draft()?.at === element ||
+      comparison.ranges() !== null ||
+      marks.inRange().length > 0,
   );
 
   return (

@@ -23,7 +23,7 @@ export interface TimeOverlayProps {
 }
 
 export default function TimeOverlay(props: TimeOverlayProps) {
-  const { brush, marks, theme } = useStores();
+  const { brush, comparison, marks, theme } = useStores();
   let surface: Surface | null = null;
 
   const draft = createMemo(() => {
@@ -32,8 +32,10 @@ export default function TimeOverlay(props: TimeOverlayProps) {
   });
 
   const ranges = createMemo<readonly OverlayRange[]>(() => {
-    const chosen = draft() ?? (brush.zoomed() ? null : brush.range());
-    return chosen === null ? [] : [{ ...chosen, kind: "chosen" }];
+    const { after, before } = comparison.ranges() ?? {};
+    const chosen = draft() ?? (brush.zoomed() ? null : brush.range()) ?? after;
+    const all: OverlayRange[] = chosen ? [{ ...chosen, kind: "chosen" }] : [];
+    return before === undefined ? all : [{ ...before, kind: "before" }, ...all];
   });
 
   function clear(): void {
