@@ -49,6 +49,8 @@ CHANGE = wire.SeriesChange("cpu_usage", {"host": "a"}, "%", 0.75, None, 3.5, Non
 HISTORY = wire.SeriesBuckets("cpu_usage", {"host": "a"}, "%", [T, T], [1.0, None], [2.0, None], [1.5, None], [9, 0])
 PANELS_CHANGED = wire.PanelsChanged([0], [1], [CARD], [2], [wire.PanelsChanged([0])])
 
+SPAN = wire.AlertSpan("critical", T, 2, T)
+
 FULL: list[msgspec.Struct] = [
     METRIC,
     ACKNOWLEDGEMENT,
@@ -124,6 +126,8 @@ FULL: list[msgspec.Struct] = [
     wire.PushAccepted(3),
     wire.PushRefused("too many series", 3, 2),
     wire.AlertPage([ALERT], 3, 17),
+    SPAN,
+    wire.AlertSpans(T, T, 1000, [SPAN]),
     wire.AcknowledgeAlert("on it", "ann"),
     wire.AcknowledgeAlerts("on it", "ann", ids=["a"]),
     wire.SilenceAlert("1h", "upgrade", "ann", "resolved", "rule"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickboard.alerting.actions import Changed, acknowledge, silence
+from tickboard.alerting.actions import ActionResult, acknowledge, silence
 from tickboard.alerting.alerts import ABSENT_S, NO_DATA, RULE_REMOVED, STALE_S, Alerts
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import AlertEvent, AlertLog
@@ -501,7 +501,7 @@ def firing_bench() -> Bench:
     return bench
 
 
-def event_of(done: Changed) -> AlertEvent:
+def event_of(done: ActionResult) -> AlertEvent:
     [event] = done.events
     assert done.alerts == [event.alert]
     return event

@@ -231,7 +231,7 @@ def test_a_link_to_a_chart_that_is_not_there_shows_the_board(shown: Page, board:
 
 
 def test_a_part_that_cannot_be_loaded_says_so_and_the_rest_goes_on(page: Page, board: Server) -> None:
-    page.route(re.compile(r"/TablePanel[^/]*\.js"), lambda route: route.abort())
+    page.route(re.compile(r"/panels[^/]*\.js"), lambda route: route.abort())
     page.goto(board.url)
     expect(page.locator(".place .not-loaded")).to_contain_text("This part could not be loaded: reload the page")
     expect(page.locator('.metric-card[data-metric="cpu"] .now')).to_contain_text("42")

@@ -22,7 +22,7 @@ Permit = Callable[[], None]
 """Raises if the caller may not change anything."""
 
 
-class Changed(NamedTuple):
+class ActionResult(NamedTuple):
     """The result of an action on alerts.
 
     Attributes:
@@ -55,7 +55,7 @@ class _Found(NamedTuple):
 
 def acknowledge(
     alerts: Alerts, ids: Sequence[str], now: float, note: str = "", by: str = "", permit: Permit = lambda: None
-) -> Changed:
+) -> ActionResult:
     """Acknowledge firing alerts. Those that have this acknowledgement already stay as they are.
 
     Args:
@@ -102,7 +102,7 @@ def silence(
     by: str = "",
     scope: SilenceScope = "series",
     permit: Permit = lambda: None,
-) -> Changed:
+) -> ActionResult:
     """Silence the rules and series of alerts: nobody is notified, but the page still shows them.
 
     What has the same silence with nearly the same end already, or none to end, stays as it is.
@@ -155,11 +155,11 @@ def _find(alerts: Alerts, ids: Iterable[str]) -> _Found:
     return _Found(found, {id: AlertError(f"there is no alert {id[:80]!r}: {advice}", 404) for id in missing})
 
 
-def _changed(alerts: Alerts, found: _Found, events: list[AlertEvent]) -> Changed:
+def _changed(alerts: Alerts, found: _Found, events: list[AlertEvent]) -> ActionResult:
     """Return the result of an action, with each alert in its current state."""
     now = {alert.id: alert for alert in alerts.active(found.alerts)}
     now |= {event.alert.id: event.alert for event in events}
-    return Changed(events, [now.get(id, alert) for id, alert in found.alerts.items()], found.refused)
+    return ActionResult(events, [now.get(id, alert) for id, alert in found.alerts.items()], found.refused)
 
 
 def _key_of(alert: Alert) -> Key:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tickboard.alerting.actions import Changed
+from tickboard.alerting.actions import ActionResult
 from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.log import LogEvent
 from tickboard.alerting.marks import MarkEvent
@@ -47,7 +47,7 @@ class Acted(NamedTuple):
         kept: whether the action outlives this run; if not, it is in force, but the journal failed.
     """
 
-    changed: Changed
+    changed: ActionResult
     kept: bool
 
 
@@ -117,7 +117,7 @@ class Announcer:
                 # A write that succeeds clears the problem, or puts everything into a new file.
                 await asyncio.wait([self._written()])
 
-    async def act(self, change: Callable[[Alerts, float], Changed]) -> Acted:
+    async def act(self, change: Callable[[Alerts, float], ActionResult]) -> Acted:
         """Perform an action on alerts; return when it is stored, or cannot be.
 
         Args:

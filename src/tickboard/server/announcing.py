@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from tickboard.alerting.actions import Changed
+from tickboard.alerting.actions import ActionResult
 from tickboard.alerting.alerts import Alerts
 from tickboard.journal.journal import Journal
 from tickboard.wire import Mark
 
-Change = Callable[[Alerts, float], Changed]
+Change = Callable[[Alerts, float], ActionResult]
 """Performs an action on the alerts at a time."""
 
 
@@ -20,7 +20,7 @@ class Announcing(Protocol):
         """Where alerts and marks are stored; None: in memory alone."""
         ...
 
-    def act(self, change: Change) -> Awaitable[tuple[Changed, bool]]:
+    def act(self, change: Change) -> Awaitable[tuple[ActionResult, bool]]:
         """Make a change, store and publish its events; return what changed, and whether it is stored."""
         ...
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tickboard.alerting.actions import Changed, Permit, acknowledge, silence
+from tickboard.alerting.actions import ActionResult, Permit, acknowledge, silence
 from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.errors import InputError
@@ -309,7 +309,7 @@ async def _asked_of(request: Request, kind: type[AskedOf], example: str) -> Aske
     return asked
 
 
-def _acted(changed: Changed, kept: bool) -> Response:
+def _acted(changed: ActionResult, kept: bool) -> Response:
     """Answer an action: with 202 if it is in force, but would be lost with a restart."""
     [alert] = changed.alerts
     if kept:
@@ -317,7 +317,7 @@ def _acted(changed: Changed, kept: bool) -> Response:
     return _json(encode({**msgspec.to_builtins(alert), "kept": False}), 202)
 
 
-def _acted_all(changed: Changed, kept: bool) -> Response:
+def _acted_all(changed: ActionResult, kept: bool) -> Response:
     """Answer an action on several alerts."""
     refused = [RefusedAlert(id, str(error)) for id, error in changed.refused.items()]
     return _json(encode(ChangedAlerts(changed.alerts, refused, kept)), 200 if kept else 202)
