@@ -239,17 +239,6 @@ export function formatBeside(
   return own === shown && own === unit ? number : formatText(value, unit, extent, whole);
 }
 
-/** The lowest and highest finite value; others are skipped. */
-export function extentOf(values: Iterable<number | undefined>): Extent {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of values) {
-    if (value === undefined || !Number.isFinite(value)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
-}
-
 /** The decimals needed to write a step exactly: 2.5 rounded to 3 would move the labels off their lines. */
 function decimalsOf(step: number): number {
   for (let decimals = 0; decimals < MOST_DECIMALS; decimals++) {
@@ -309,7 +298,7 @@ export function axisStep(least: number, unit: string): number {
 }
 
 /** A format of times in the page's zone, "–" for NaN. It is made on first use, which takes a while. */
-function zoned(locale: string, options: Intl.DateTimeFormatOptions): (time: number) => string {
+export function zoned(locale: string, options: Intl.DateTimeFormatOptions): (time: number) => string {
   const made: (Intl.DateTimeFormat | undefined)[] = [];
   return (time) => {
     if (!Number.isFinite(time)) return NO_VALUE;
@@ -334,23 +323,9 @@ const DATE_YEAR = zoned("en-GB", { weekday: "short", day: "numeric", month: "sho
 /** `Sun 29 Nov`. Some browsers write a comma after the day of the week, others do not. */
 export const formatDate = (time: number): string => DATE(time).replace(",", "");
 
-const WEEKDAY = zoned("en-GB", { weekday: "short", day: "numeric" });
-
-/** `Sun 29` */
-export const formatWeekday = (time: number): string => WEEKDAY(time).replace(",", "");
-
-/** `Nov` */
-export const formatMonth = zoned("en-GB", { month: "short" });
-
-/** `2026` */
-export const formatYear = zoned("en-GB", { year: "numeric" });
-
 /** `Sun 29 Nov 2026, 03:12:00` */
 export const formatDateTime = (time: number): string =>
   `${DATE_YEAR(time).replace(",", "")}, ${formatTime(time)}`;
-
-/** A full date and time, for use outside the page: `Sunday, 29 November 2026 at 14:32:08 CET`. */
-export const formatMoment = zoned("en-GB", { dateStyle: "full", timeStyle: "long" });
 
 /** The zone at a time: `UTC+1`, `UTC−3:30`. @param utc false for the viewer's own, whatever the page uses. */
 export function formatZone(time: number, utc = isUtc()): string {

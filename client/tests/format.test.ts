@@ -1,9 +1,10 @@
 /** Numbers as a person reads them, axes that hold still, and messages that may be anything. */
+
 import { describe, expect, it } from "vitest";
 import { axisPlaces, nextRange, roundUp, timePlaces } from "../src/chart/axis";
+import { extentOf } from "../src/extent";
 import {
   axisStep,
-  extentOf,
   formatAverage,
   formatBeside,
   formatDuration,

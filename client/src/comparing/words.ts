@@ -1,7 +1,8 @@
 /**
  * What the panel says about a comparison, in words. Pure: numbers and times in, texts out.
  */
-import { extentOf, formatBeside, formatCount, formatText, formatValue, plural } from "../format";
+import { extentOf } from "../extent";
+import { formatBeside, formatCount, formatText, formatValue, plural } from "../format";
 import type { Comparison } from "../time/comparison";
 import type { ChangesAnswer, HistoryTier, SeriesChange } from "../types.gen";
 

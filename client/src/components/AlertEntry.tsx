@@ -4,10 +4,12 @@
  * alerts. When it resolves, it keeps its size and place for a while. At another time it says how the alert went
  * on, and only what still fires has actions.
  */
+
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { activeOf, type Entry, entryFrom, entryOf, isQuiet, isSilenced } from "../alerts/entries";
 import { type Episode, isFiring } from "../alerts/episodes";
-import { extentOf, formatCount, formatValue, formatWhen } from "../format";
+import { extentOf } from "../extent";
+import { formatCount, formatValue, formatWhen } from "../format";
 import { AlertActions, MOST_IDS, Refused, sentence } from "../link/actions";
 import { seriesKey } from "../link/protocol";
 import type { Alert, ChangedAlerts, SilenceAlert, SilenceScope } from "../types.gen";

@@ -2,18 +2,18 @@
 import { createSignal, Show } from "solid-js";
 import { ChangesPlace } from "./ChangesPlace";
 import { useStores } from "./context";
-import { EnlargedPlace } from "./EnlargedPlace";
 import { Header } from "./Header";
 import { Health } from "./Health";
 import { LoadedPart, onDemand, SOON_MS, usePreload } from "./LoadedPart";
 import { Panels } from "./Panels";
-import { Problems } from "./Problems";
 import { TimeBar } from "./TimeBar";
 import { useTab, useWaiting } from "./tab";
 import { SkipLink, Views } from "./Views";
 
 const loadTrouble = () => import("./Trouble");
 const Trouble = onDemand(loadTrouble);
+const EnlargedPlace = onDemand(() => import("./EnlargedPlace"));
+const Problems = onDemand(() => import("./Problems"));
 const Footer = onDemand(() => import("./Footer"));
 const Waiting = onDemand(() => import("./Waiting"));
 const Kiosk = onDemand(() => import("./kiosk/Kiosk"));
@@ -38,7 +38,7 @@ export function App(props: { kiosk: boolean }) {
 }
 
 function Page(props: { waiting: boolean }) {
-  const { alerts, connection } = useStores();
+  const { alerts, board, connection, view } = useStores();
   /** Whether the first drawing is over, and what nobody needs for it may be loaded. */
   const [soon, setSoon] = createSignal(false);
   const inTrouble = () => connection.stale() || connection.lost() || connection.trouble() !== null;
@@ -46,6 +46,7 @@ function Page(props: { waiting: boolean }) {
     SOON_MS,
     loadTrouble,
     () => import("./ChartReading"),
+    EnlargedPlace.preload,
     async () => setSoon(true),
   );
   return (
@@ -62,8 +63,16 @@ function Page(props: { waiting: boolean }) {
               <Trouble />
             </LoadedPart>
           </Show>
-          <Problems />
-          <EnlargedPlace />
+          <Show when={board.problems().length > 0}>
+            <LoadedPart>
+              <Problems />
+            </LoadedPart>
+          </Show>
+          <Show when={view.shown()?.type === "chart"}>
+            <LoadedPart>
+              <EnlargedPlace />
+            </LoadedPart>
+          </Show>
           <Show when={!props.waiting} fallback={<LoadedPart>{<Waiting />}</LoadedPart>}>
             <Health />
             <Panels />

@@ -3,16 +3,13 @@ import { createEffect, createMemo, Show } from "solid-js";
 import { heatId } from "../chart/buckets";
 import type { Chart, Heatmap } from "../types.gen";
 import { useStores } from "./context";
-import { LoadedPart, onDemand, usePreload } from "./LoadedPart";
+import { LoadedPart, onDemand } from "./LoadedPart";
 import { leavesOf } from "./layout";
 
-const load = () => import("./Enlarged");
-const Enlarged = onDemand(load);
+const Enlarged = onDemand(() => import("./Enlarged"));
 const EnlargedHeatmap = onDemand(() => import("./EnlargedHeatmap"));
 
-const PRELOAD_AFTER_MS = 5_000;
-
-export function EnlargedPlace() {
+export default function EnlargedPlace() {
   const { board, stats, view } = useStores();
 
   /** Find the panel with these metrics, or build a chart from the ones that exist. */
@@ -44,8 +41,6 @@ export function EnlargedPlace() {
     const known = stats.loaded() && board.groups().length > 0;
     if (known && shown?.type === "chart" && find(shown.id) === undefined) view.close();
   });
-
-  usePreload(PRELOAD_AFTER_MS, load);
 
   return (
     <Show when={panel()} keyed>

@@ -1,7 +1,10 @@
 /** The footer: the kept history and its size. In print also the board's title, the time and the address. */
 import { Show } from "solid-js";
-import { formatMoment, formatRange, formatZone } from "../format";
+import { formatRange, formatZone, zoned } from "../format";
 import { useStores } from "./context";
+
+/** A full date and time, for use outside the page: `Sunday, 29 November 2026 at 14:32:08 CET`. */
+const formatMoment = zoned("en-GB", { dateStyle: "full", timeStyle: "long" });
 
 export default function Footer() {
   const { board, connection, history, theme, time } = useStores();

@@ -1,7 +1,9 @@
 /** Since when and how long an alert has fired, or how it ended, and how people responded. */
+
 import { createMemo, type JSX, Show } from "solid-js";
 import { type Entry, firesBelow } from "../alerts/entries";
-import { extentOf, formatText, formatWhen } from "../format";
+import { extentOf } from "../extent";
+import { formatText, formatWhen } from "../format";
 import { seriesKey } from "../link/protocol";
 import { useStores } from "./context";
 import { useLasted } from "./lasted";

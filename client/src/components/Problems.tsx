@@ -35,15 +35,13 @@ function ProblemItem(props: { problem: Problem }) {
   );
 }
 
-export function Problems() {
+export default function Problems() {
   const { board } = useStores();
   return (
-    <Show when={board.problems().length > 0}>
-      <section class="problems" role="alert" aria-label="Problems of this board">
-        <ul>
-          <For each={board.problems()}>{(problem) => <ProblemItem problem={problem} />}</For>
-        </ul>
-      </section>
-    </Show>
+    <section class="problems" role="alert" aria-label="Problems of this board">
+      <ul>
+        <For each={board.problems()}>{(problem) => <ProblemItem problem={problem} />}</For>
+      </ul>
+    </section>
   );
 }

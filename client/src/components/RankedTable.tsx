@@ -3,11 +3,12 @@
  * names and their newest values. It drops columns as it narrows; the narrowest form is a list beside the
  * lines.
  */
+import { extentOf } from "../extent";
 import "../styles/ranked.css";
 import { type Accessor, createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { colorVariable } from "../chart/palette";
 import { valueText } from "../chart/scene";
-import { extentOf, formatCount } from "../format";
+import { formatCount } from "../format";
 import type { Severity } from "../types.gen";
 import { percentiles } from "../window/percentile";
 import { useBeat } from "./beat";

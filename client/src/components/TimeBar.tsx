@@ -2,17 +2,17 @@
  * The bar below the header: the range on the page and how to change it, and the strip of all that is kept. The
  * menu and the strip are loaded later; the bar has their room from the start.
  */
-import { createEffect, createMemo, For, onCleanup, Show } from "solid-js";
+import { createEffect, createMemo, onCleanup, Show } from "solid-js";
 import { formatRange, formatSpan, formatZone } from "../format";
 import { EVERY_MS } from "../stores/history";
-import { SPEEDS } from "../stores/time";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { LoadedPart, onDemand, usePreload } from "./LoadedPart";
 import { MenuButton } from "./Menu";
-import { usePassedFocus } from "./passedFocus";
+import { passTo, usePassedFocus } from "./passedFocus";
 import { useSpanMs } from "./span";
 
+const Standing = onDemand(() => import("./time/Standing"));
 const Strip = onDemand(() => import("./time/Strip"));
 const RangeMenu = onDemand(() => import("./time/RangeMenu"));
 const RangeNotice = onDemand(() => import("./time/RangeNotice"));
@@ -84,10 +84,6 @@ function RangeControl() {
   );
 }
 
-/** A press replaces the button by others; the first of these then has the focus. */
-const passTo = (selector: string) => () => () =>
-  document.querySelector<HTMLElement>(`.time-controls ${selector}`);
-
 function Pause() {
   const { time } = useStores();
   let button!: HTMLButtonElement;
@@ -97,57 +93,6 @@ function Pause() {
       <Icon name="pause" />
       Pause
     </button>
-  );
-}
-
-function Live() {
-  const { time } = useStores();
-  let button!: HTMLButtonElement;
-  usePassedFocus(() => button, passTo(".pause"));
-  return (
-    <button
-      type="button"
-      class="button primary"
-      title="Follow now again (l)"
-      ref={button}
-      onClick={() => time.live()}
-    >
-      <Icon name="right" />
-      Live
-    </button>
-  );
-}
-
-function Replay() {
-  const { replay } = useStores();
-  const name = () => (replay.plays() ? "Stop the replay" : "Replay");
-  let play!: HTMLButtonElement;
-  // A replay that has caught up goes live.
-  usePassedFocus(() => play, passTo(".pause"));
-  return (
-    <fieldset class="range-control replay" aria-label="Replay">
-      <button
-        type="button"
-        aria-label={name()}
-        title={`${name()} (space)`}
-        ref={play}
-        onClick={() => replay.toggle()}
-      >
-        <Icon name={replay.plays() ? "pause" : "play"} />
-      </button>
-      <For each={SPEEDS}>
-        {(speed) => (
-          <button
-            type="button"
-            aria-label={`${speed}×: replay at ${speed} times the speed`}
-            aria-pressed={replay.speed() === speed}
-            onClick={() => replay.choose(speed)}
-          >
-            {speed}×
-          </button>
-        )}
-      </For>
-    </fieldset>
   );
 }
 
@@ -162,10 +107,9 @@ export function TimeBar() {
         <Show
           when={time.follows()}
           fallback={
-            <>
-              <Replay />
-              <Live />
-            </>
+            <LoadedPart>
+              <Standing />
+            </LoadedPart>
           }
         >
           <Pause />

@@ -18,6 +18,10 @@ export function usePassedFocus(button: () => HTMLElement, next: () => () => Plac
   });
 }
 
+/** The control of the time bar that takes the place of one that was pressed. */
+export const passTo = (selector: string) => () => (): Place =>
+  document.querySelector<HTMLElement>(`.time-controls ${selector}`);
+
 /** The undo button if there is one, otherwise the list of alerts. */
 export const undoOrList = (): Place =>
   document.querySelector<HTMLElement>(".undo button") ?? document.querySelector<HTMLElement>(".alert-log");

@@ -1,7 +1,9 @@
 /** The text of an alert entry: the message of one alert, or the common part of many and the worst of them. */
+
 import { type Entry, firesBelow, worstValue } from "../alerts/entries";
 import { ruleOf } from "../alerts/episodes";
-import { extentOf, formatCount, formatLabels, formatText, plural } from "../format";
+import { extentOf } from "../extent";
+import { formatCount, formatLabels, formatText, plural } from "../format";
 import type { Alert } from "../types.gen";
 import { differing } from "./cardText";
 import { useStores } from "./context";

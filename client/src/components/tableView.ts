@@ -3,9 +3,11 @@
  * plan of its rows, its sorting and its filter, and follows the ticks while it is in view. It must not know an
  * element.
  */
+
 import { type Accessor, createMemo } from "solid-js";
 import { type AxisLimits, nextRange, type Range } from "../chart/axis";
-import { type Extent, extentOf, formatText, isBinary } from "../format";
+import { extentOf } from "../extent";
+import { type Extent, formatText, isBinary } from "../format";
 import type { Table } from "../types.gen";
 import {
   byLabel,

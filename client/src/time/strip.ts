@@ -2,11 +2,22 @@
  * The geometry of the strip: lines of days, the outline of a metric, the lane of alerts, and what dragging and
  * zooming make of a range. Pure, but for the page's time zone. Places are shares of the strip's stretch, 0 to 1.
  */
-import { formatDate, formatMinute, formatMonth, formatWeekday, formatYear } from "../format";
+import { formatDate, formatMinute, zoned } from "../format";
 import type { Answer } from "../past/answer";
 import type { Severity } from "../types.gen";
 import { PRESETS, type Range } from "./range";
 import { midnight, timeAt, wallClock } from "./zone";
+
+const WEEKDAY = zoned("en-GB", { weekday: "short", day: "numeric" });
+
+/** `Sun 29` */
+const formatWeekday = (time: number): string => WEEKDAY(time).replace(",", "");
+
+/** `Nov` */
+const formatMonth = zoned("en-GB", { month: "short" });
+
+/** `2026` */
+const formatYear = zoned("en-GB", { year: "numeric" });
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

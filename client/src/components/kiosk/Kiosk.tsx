@@ -2,12 +2,12 @@
  * The board on a wall, without controls: a clock, a band of firing alerts, and every series as a cell. A
  * board with few series shows its cards and charts, only larger.
  */
+import { extentOf } from "../../extent";
 import "../../styles/kiosk.css";
 import { createMemo, createRenderEffect, createSignal, For, Index, onCleanup, onMount, Show } from "solid-js";
 import { SEVERITIES } from "../../alerts/entries";
 import { meaningOf, statesByMetric } from "../../chart/states";
 import {
-  extentOf,
   formatCount,
   formatDate,
   formatDuration,
