@@ -9,7 +9,7 @@ from tests.metrics.sending import Bench
 
 from tickboard.engine import Engine
 from tickboard.errors import InputError
-from tickboard.metrics.buckets import MAX_COLUMNS, is_bucket
+from tickboard.metrics.buckets import BOUND, MAX_COLUMNS, is_bucket
 from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.earlier import EarlierTicks, Key
 from tickboard.metrics.handles import Histogram
@@ -301,6 +301,16 @@ def test_without_room_values_are_in_a_wider_bucket_and_that_is_said() -> None:
     took.observe(300)
     bench.tick()
     assert bench.registry.buckets.refused == ""
+
+
+def test_a_bucket_of_earlier_ticks_that_is_there_already_stays_as_it_is() -> None:
+    bench = Bench()
+    shown(bench).observe(17)
+    before = bench.tick()
+    series = bench.registry.width
+    bench.registry.buckets.recall([("took.buckets", ((BOUND, "15"),)), ("took.buckets", ((BOUND, "5"),))])
+    assert bench.registry.width == series + 1
+    assert buckets(bench.tick()).keys() == buckets(before).keys() | {"5"}
 
 
 def test_without_any_room_there_are_no_buckets() -> None:
