@@ -14,6 +14,7 @@ import {
   formatWhen,
 } from "../format";
 import type { PlacedMark } from "../stores/marks";
+import { CompareLink } from "./CompareLink";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { MenuButton } from "./Menu";
@@ -54,7 +55,9 @@ function Repeats(props: { entry: Entry; id: string }) {
               <button type="button" class="alert-link repeat-message" onClick={() => showAlert(episode)}>
                 {episode.alert.message}
               </button>
-              <Outcome entry={entryOf(episode)} />
+              <Outcome entry={entryOf(episode)}>
+                <CompareLink entry={entryOf(episode)} of={episode.alert.message} />
+              </Outcome>
             </li>
           )}
         </For>
