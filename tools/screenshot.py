@@ -51,10 +51,15 @@ def serve(*arguments: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def look(browser: Browser, url: str, width: int, height: int, *, dark: bool = False) -> Iterator[Page]:
-    """Open a page in a window of this size."""
+def look(
+    browser: Browser, url: str, width: int, height: int, *, dark: bool = False, zone: str | None = None
+) -> Iterator[Page]:
+    """Open a page in a window of this size, in a time zone."""
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+        timezone_id=zone,
     )
     page = context.new_page()
     page.goto(url)
@@ -186,6 +191,54 @@ def middleware(browser: Browser) -> None:
             page.screenshot(path=IMAGES / "middleware.png")
 
 
+def night(browser: Browser) -> None:
+    """The guide to last night's incident: the strip, what fired, what changed, and the same on a phone."""
+    now = time.time()
+    midnight = now - now % 86_400
+    # At 02:12 by the clocks of Berlin in winter, of the last night that is over.
+    incident = midnight + 72 * 60 - (86_400 if now - midnight < 4 * 3_600 else 0)
+    environment = {"INCIDENT": str(incident)}
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = ("-m", "tests.e2e.night", folder, str(incident - 8 * 3_600))
+        subprocess.run([sys.executable, *recorder], cwd=ROOT, env=os.environ | environment, check=True)
+        board = str(ROOT / "tests" / "e2e" / "boards" / "night.py")
+        kept = ("--state", f"{folder}/alerts", "--history", f"{folder}/ticks.sqlite")
+        with running("-m", "tickboard", "run", board, *kept, "--port", "0", INCIDENT=str(incident)) as server:
+            assert server.stdout is not None
+            found = re.search(r"http://\S+", server.stdout.readline())
+            assert found, "the server gave no address"
+            _night_pictures(browser, found[0], now - incident)
+
+
+def _night_pictures(browser: Browser, url: str, ago_s: float) -> None:
+    deployed = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago_s - 120))
+    mark = {"text": "deploy checkout 4.12.0", "by": "ci", "timestamp": deployed}
+    httpx.post(f"{url.rstrip('/')}/api/marks", json=mark).raise_for_status()
+    with look(browser, url, 1440, 900, zone="Europe/Berlin") as page:
+        drawn = page.locator(".strip-outline:not(.shown) .strip-averages")
+        expect(drawn).to_have_attribute("d", re.compile("^M"), timeout=FULL_MS)
+        page.screenshot(path=IMAGES / "night-strip.png", clip={"x": 0, "y": 0, "width": 1440, "height": 420})
+        box = page.locator(".strip").bounding_box()
+        assert box is not None
+        kept_s = ago_s + 8 * 3_600
+        for press, ago in ((True, ago_s + 3_600), (False, ago_s - 1_800)):
+            page.mouse.move(box["x"] + box["width"] * (1 - ago / kept_s), box["y"] + box["height"] / 2, steps=5)
+            page.mouse.down() if press else page.mouse.up()
+        expect(page.locator(".health-says")).to_have_text("2 were firing")
+        page.mouse.move(720, 880)
+        page.wait_for_timeout(2_000)
+        page.screenshot(path=IMAGES / "night-range.png")
+        page.get_by_role("button", name=re.compile("^What changed. Latency of checkout")).click()
+        expect(page.locator("li.change .change-values").first).to_be_attached()
+        page.wait_for_timeout(2_000)
+        page.screenshot(path=IMAGES / "night-changed.png")
+        link = page.url
+    with look(browser, link, 390, 844, zone="America/Los_Angeles") as page:
+        expect(page.locator("li.change .change-values").first).to_be_attached()
+        page.wait_for_timeout(2_000)
+        page.screenshot(path=IMAGES / "night-phone.png")
+
+
 def _wait_until_served(address: str) -> None:
     for _ in range(200):
         with contextlib.suppress(httpx.TransportError):
@@ -196,7 +249,8 @@ def _wait_until_served(address: str) -> None:
 
 
 PICTURES: dict[str, Callable[[Browser], None]] = {
-    take.__name__: take for take in (dashboard, host, tour, panels, shop, heatmap, feed, problem, pushed, middleware)
+    take.__name__: take
+    for take in (dashboard, host, tour, panels, night, shop, heatmap, feed, problem, pushed, middleware)
 }
 
 
