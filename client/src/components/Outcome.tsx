@@ -79,7 +79,9 @@ export function Outcome(props: {
 
   return (
     <span class="outcome">
-      since <time dateTime={alert().timestamp}>{since()}</time> · {/* Too frequent to announce. */}
+      since <time dateTime={alert().timestamp}>{since()}</time>
+      {/* Before the texts that change, so that a link stays where one aims at it. */}
+      {props.children} · {/* Too frequent to announce. */}
       <span class="lasted" aria-live="off">
         {lasted()}
       </span>
@@ -94,7 +96,6 @@ export function Outcome(props: {
         {" · "}
         <b>{props.note}</b>
       </Show>
-      {props.children}
     </span>
   );
 }
