@@ -70,6 +70,7 @@ def test_a_stopped_server_is_not_reported_as_a_proxy_problem(page: Page, countin
 def test_the_page_is_not_live_while_the_server_hangs(page: Page, counting: Server) -> None:
     page.goto(counting.url)
     expect(state(page)).to_have_text("Live")
+    loaded(page)
     counting.process.send_signal(signal.SIGSTOP)
     try:
         expect(state(page)).to_have_text("Not live")
