@@ -134,7 +134,7 @@ def test_a_row_can_be_collapsed_and_its_state_is_remembered(page: Page, workers:
     page.goto(workers.url)
     toggle = page.get_by_role("button", name="Workers", exact=True)
     expect(toggle).to_have_attribute("aria-expanded", "true")
-    expect(page.locator(".chart canvas")).to_be_visible()
+    expect(page.locator(".chart canvas").first).to_be_visible()
     toggle.focus()
     page.keyboard.press("Enter")
     expect(toggle).to_have_attribute("aria-expanded", "false")
@@ -144,7 +144,7 @@ def test_a_row_can_be_collapsed_and_its_state_is_remembered(page: Page, workers:
     expect(toggle).to_have_attribute("aria-expanded", "false")
     expect(page.locator(".chart, .table-panel")).to_have_count(0)
     toggle.click()
-    expect(page.locator(".chart canvas")).to_be_visible()
+    expect(page.locator(".chart canvas").first).to_be_visible()
     expect(names(page)).to_have_count(5)
 
 

@@ -101,7 +101,7 @@ def test_no_text_is_truncated_on_any_screen(watched: Watched, extremes: Server, 
     expect(page.locator(".alert .message")).to_be_visible()
     for chart in page.locator(".chart").all():
         chart.scroll_into_view_if_needed()
-        expect(chart.locator("canvas")).to_be_visible()
+        expect(chart.locator("canvas").first).to_be_visible()
     assert page.evaluate(CUT) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert watched.errors == []
