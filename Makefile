@@ -25,8 +25,8 @@ define APT
 endef
 
 # What does no I/O: its own tests cover it, branch by branch. The shell around it is covered by its own tests and the core's.
-CORE := alerting configuration expressions hub metrics
-CORE_MODULES := engine markdown panels problems schedule settings times durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
+CORE := alerting configuration expressions hub metrics panels
+CORE_MODULES := engine markdown problems schedule settings times durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
 SHELL_PARTS := board.py history/** journal/** loop/** output/secrets.py running/** server/** sources/** storage/**
 
 # Tests of the core: what it does while the clock is set or memory runs out, which takes longest, its folders' and its modules'.

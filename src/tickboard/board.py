@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 import tickboard
-from tickboard import panels, schedule, wire
+from tickboard import schedule, wire
 from tickboard.alerting.marks import MAX_MARKS, new_mark
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.configuration.config import Config
@@ -39,7 +39,9 @@ from tickboard.metrics.registry import MAX_SERIES, MAX_WINDOW_MB, Registry
 from tickboard.notify.destinations import LIMIT, SEVERITIES, make_destination
 from tickboard.notify.notifier import Service, configured_services
 from tickboard.output.secrets import public, read_headers, read_secret, remember_environment
-from tickboard.panels import MetricRef
+from tickboard.panels import declared
+from tickboard.panels.chosen import Snapshot, default_panels, discovered_panels
+from tickboard.panels.declarations import PanelDeclarations
 from tickboard.running.alert_calls import AlertFunction
 from tickboard.running.gauge_functions import GaugeFunction, GaugeFunctions
 from tickboard.running.listeners import Listener
@@ -61,10 +63,9 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=Handle)
 F = TypeVar("F", bound=Callable[[], object])
 A = TypeVar("A", bound=AlertFunction)
-P = TypeVar("P", bound=wire.Panel)
 
 
-class Board(MetricDeclarations):
+class Board(MetricDeclarations, PanelDeclarations):
     """A live dashboard: metrics, samplers, rules and panels.
 
     Declare them, then run the file with ``tickboard run FILE``, or mount the board in an ASGI application. A mounted
@@ -138,7 +139,7 @@ class Board(MetricDeclarations):
         for name, limit in limits.items():
             if not isinstance(limit, int) or limit < 0:
                 raise InputError(f"Board({name}={limit!r}): give a whole number of 0 or more")
-        self.registry = Registry(max_series, max_window_mb)
+        super().__init__(Registry(max_series, max_window_mb))
         self.intake = Intake(
             self.registry, max_series_per_source=max_series_per_source, forget_s=schedule.duration(forget)
         )
@@ -167,7 +168,6 @@ class Board(MetricDeclarations):
         self._marks: deque[wire.Mark] = deque(maxlen=MAX_MARKS)
         self._mark_rates = ChangeRates("marks", "by the board's program")
         self._marking = threading.Lock()
-        self._panels: list[wire.Panel] = []
         self._own: list[wire.Row] = []
         given = {"interval_ms": interval_ms, "window_size": window_size}
         self._defaults = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
@@ -238,8 +238,8 @@ class Board(MetricDeclarations):
         self._require_not_served("monitor_self")
         source = OwnMetrics(self.registry, lambda: self.hub)
         self._samplers.append(Sampler("monitor_self", source.sample, None))
-        charts = [panels.chart(self.registry, names, title) for title, names in own_metrics.CHARTS]
-        self._own = [panels.row(charts, "Tickboard itself", note="what this dashboard costs", folded=True)]
+        charts = [declared.chart(self.registry, names, title) for title, names in own_metrics.CHARTS]
+        self._own = [declared.row(charts, "Tickboard itself", note="what this dashboard costs", folded=True)]
 
     # --- sources ---
 
@@ -555,88 +555,6 @@ class Board(MetricDeclarations):
         """The declared notifiers."""
         return list(self._services.values())
 
-    # --- panels ---
-
-    def card(self, metric: MetricRef, title: str = "", *, note: str = "", limit: int = 0) -> wire.Card:
-        """Show a card with the newest value, a sparkline, average, min and max. Pass it to `row` to put it there.
-
-        A metric with labels has a card for each series, or for the `limit` highest; ``load.labels(span="1m")`` for one.
-        `note` is shown beside the title: ``board.card(cpu, note="8 cores")``.
-        """
-        return self._add(panels.card(self.registry, metric, title, note=note, limit=limit))
-
-    def chart(
-        self,
-        *metrics: MetricRef,
-        title: str = "",
-        min: float | None = None,
-        max: float | None = None,
-        stacked: bool = False,
-    ) -> wire.Chart:
-        """Show a chart of one or more metrics with the same unit. Pass it to `row` to put it there."""
-        return self._add(panels.chart(self.registry, metrics, title, min=min, max=max, stacked=stacked))
-
-    def table(
-        self, *metrics: MetricRef, label: str, title: str = "", limit: int = 10, also: Sequence[str] = ()
-    ) -> wire.Table:
-        """Show the newest values of metrics with labels: a row for each value of `label`, the highest first.
-
-        Labels in `also` have a column each, and rows of their own where they differ. Pass it to `row` to put it there.
-        """
-        return self._add(panels.table(self.registry, metrics, label, title, limit, also))
-
-    def heatmap(self, histogram: MetricRef, title: str = "", *, bounds: Iterable[float] = ()) -> wire.Heatmap:
-        """Show the distribution of a histogram over time: how many of its values lie in each bucket.
-
-        A histogram with labels is shown as a whole; ``latency.labels(route="/")`` shows one series. Without `bounds`,
-        the upper ends of the buckets, the buckets follow the values. Pass it to `row` to put it there.
-        """
-        return self._add(panels.heatmap(self.registry, histogram, title, bounds))
-
-    def states(self, metric: MetricRef, states: Mapping[panels.Value, panels.Meaning], title: str = "") -> wire.States:
-        """Show the states of a metric over time: a row for each series, as ``board.states(up, {0: "down", 1: "up"})``.
-
-        Name the severity of a bad state, which gets its colour: ``{0: ("down", "critical"), 1: "up"}``. Pass it to
-        `row` to put it there.
-        """
-        return self._add(panels.states(self.registry, metric, states, title))
-
-    def bars(
-        self,
-        *metrics: MetricRef,
-        title: str = "",
-        beside: MetricRef | None = None,
-        max: float | None = None,
-        limit: int = 10,
-    ) -> wire.Bars:
-        """Show the newest value of each series as a bar, the highest first. Pass it to `row` to put it there.
-
-        The metrics share a unit. The value of `beside` with the same labels stands after each bar.
-        """
-        return self._add(panels.bars(self.registry, metrics, title, beside=beside, max=max, limit=limit))
-
-    def text(self, markdown: str, title: str = "") -> wire.Text:
-        """Show a text in Markdown: notes, contacts, links. Pass it to `row` to put it there.
-
-        Without a title, a heading that it begins with is the title. HTML is shown as it is written.
-        """
-        return self._add(panels.text(markdown, title))
-
-    def row(self, *children: wire.Panel, title: str = "", note: str = "", folded: bool = False) -> wire.Row:
-        """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``.
-
-        With a title it is a section, which the viewer folds; `folded` is how it begins, `note` stands beside the title.
-        """
-        for child in children:
-            # `card` and the like added the child to the page; it moves into the row. Compared by identity, since two
-            # panels may be equal.
-            self._panels = [panel for panel in self._panels if panel is not child]
-        return self._add(panels.row(children, title, note=note, folded=folded))
-
-    def _add(self, panel: P) -> P:
-        self._panels.append(panel)
-        return panel
-
     # --- life ---
 
     def describe(self) -> wire.BoardInfo:
@@ -646,7 +564,7 @@ class Board(MetricDeclarations):
     def _described(self) -> Generator[None, None, wire.BoardInfo]:
         """Return the description in steps, as of the first step."""
         live = self._require_live()
-        revision, metrics = self.registry.metrics_revision, panels.Snapshot.of(self.registry)
+        revision, metrics = self.registry.metrics_revision, Snapshot.of(self.registry)
         shown = yield from self._all_panels(metrics)
         return wire.BoardInfo(
             self.title,
@@ -661,12 +579,12 @@ class Board(MetricDeclarations):
             revision,
         )
 
-    def _all_panels(self, metrics: panels.Snapshot) -> Generator[None, None, list[wire.Panel]]:
+    def _all_panels(self, metrics: Snapshot) -> Generator[None, None, list[wire.Panel]]:
         own = {name for _, names in own_metrics.CHARTS for name in names} if self._own else set()
         discovered = [name for name in list(self.intake.discovered) if name in metrics.metrics]
-        declared = self._panels or (yield from panels.default_panels(metrics, own.union(discovered)))
-        found = yield from panels.discovered_panels(self.registry, metrics, discovered)
-        return [*declared, *found, *self._own]
+        shown = self._panels or (yield from default_panels(metrics, own.union(discovered)))
+        found = yield from discovered_panels(self.registry, metrics, discovered)
+        return [*shown, *found, *self._own]
 
     def prepare(
         self,

@@ -24,7 +24,7 @@ from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
 from tickboard.loop.garbage import collect_frozen
 from tickboard.loop.supervisor import Supervisor
-from tickboard.panels import Snapshot
+from tickboard.panels.chosen import Snapshot
 from tickboard.problems import described
 from tickboard.running.running_board import DASHBOARD_FILE
 from tickboard.sending.options import RemoteWriteOptions

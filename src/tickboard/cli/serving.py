@@ -17,7 +17,7 @@ from tickboard.hub.hub import Hub
 from tickboard.output.logs import log
 from tickboard.output.secrets import is_exposed
 from tickboard.output.terminal import prepare_to_serve, say
-from tickboard.panels import Snapshot
+from tickboard.panels.chosen import Snapshot
 from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
 from tickboard.server.uvicorn.listening import listen, url_of
