@@ -11,7 +11,6 @@ from tickboard import Board, BoardError, InputError
 from tickboard.configuration.config import parse_config
 from tickboard.hub import initials
 from tickboard.settings import Settings
-from tickboard.wire import Card, Chart, Row
 
 
 @pytest.fixture
@@ -35,36 +34,6 @@ def test_every_board_has_a_new_epoch() -> None:
         one.prepare(Settings())
         epochs.add(one.describe().epoch)
     assert len(epochs) == 20
-
-
-def test_panels_keep_their_order_and_are_not_shown_outside_their_row(board: Board) -> None:
-    cpu, load = board.gauge("cpu", "CPU", unit="%"), board.gauge("load", "Load")
-    board.row(board.card(cpu), board.card(load), title="Now")
-    board.chart(cpu, title="CPU over time", min=0, max=100)
-    board.card(load)
-    assert board.describe().panels == [
-        Row([Card("cpu", "CPU"), Card("load", "Load")], "Now"),
-        Chart(["cpu"], "CPU over time", "%", 0, 100),
-        Card("load", "Load"),
-    ]
-
-
-def test_states_bars_and_texts_are_panels_like_others(board: Board) -> None:
-    up, disk = board.gauge("up"), board.gauge("disk")
-    children = board.states(up, {0: ("down", "critical"), 1: "up"}), board.bars(disk, limit=3), board.text("a")
-    assert board.describe().panels == list(children)
-    board.row(*children)
-    [row] = board.describe().panels
-    assert isinstance(row, Row)
-    assert row.panels == list(children)
-
-
-def test_rows_may_contain_rows(board: Board) -> None:
-    cpu = board.gauge("cpu")
-    board.row(board.row(board.card(cpu)), board.chart(cpu))
-    [outer] = board.describe().panels
-    assert isinstance(outer, Row)
-    assert [type(panel).__name__ for panel in outer.panels] == ["Row", "Chart"]
 
 
 def test_rules_are_described_with_their_thresholds(board: Board) -> None:
