@@ -4,7 +4,7 @@ import { ChangesPlace } from "./ChangesPlace";
 import { useStores } from "./context";
 import { Header } from "./Header";
 import { Health } from "./Health";
-import { LoadedPart, onDemand, SOON_MS, usePreload } from "./LoadedPart";
+import { LoadedPart, MissingPart, onDemand, SOON_MS, usePreload } from "./LoadedPart";
 import { Panels } from "./Panels";
 import { TimeBar } from "./TimeBar";
 import { useTab, useWaiting } from "./tab";
@@ -58,6 +58,7 @@ function Page(props: { waiting: boolean }) {
       </Show>
       <div class="split">
         <main class="page" tabIndex={-1}>
+          <MissingPart />
           <Show when={inTrouble()}>
             <LoadedPart>
               <Trouble />

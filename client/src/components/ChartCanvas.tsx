@@ -150,7 +150,7 @@ export function ChartCanvas(props: {
   const overlaid = createMemo(
     () =>
       brush.range() !== null ||
-      brush.draft()?.at === element ||
+      (brush.draft() !== null && brush.draft()?.at === element) ||
       comparison.ranges() !== null ||
       marks.inRange().length > 0,
   );
@@ -174,7 +174,7 @@ export function ChartCanvas(props: {
         onPointerUp={begin}
       />
       <Show when={overlaid()}>
-        <LoadedPart>
+        <LoadedPart over>
           <TimeOverlay
             element={element}
             axis={() => plot?.timeAxis ?? null}
@@ -184,7 +184,7 @@ export function ChartCanvas(props: {
         </LoadedPart>
       </Show>
       <Show when={read()}>
-        <LoadedPart>
+        <LoadedPart over>
           <ChartReading
             picture={picture}
             element={element}

@@ -292,7 +292,7 @@ export function HeatCanvas(props: {
         onPointerCancel={leave}
       />
       <Show when={brush.range() !== null || brush.draft()?.at === element}>
-        <LoadedPart>
+        <LoadedPart over>
           <TimeOverlay
             element={element}
             axis={() => plot?.timeAxis ?? null}
@@ -302,7 +302,7 @@ export function HeatCanvas(props: {
         </LoadedPart>
       </Show>
       <Show when={touched()}>
-        <LoadedPart>
+        <LoadedPart over>
           <TimeGestures
             element={element}
             axis={() => plot?.timeAxis ?? null}

@@ -73,10 +73,21 @@ export function onDemand<Props>(
   return Object.assign(Part, { preload });
 }
 
-/** @param props.fallback is shown while the part is loading. */
-export function LoadedPart(props: { fallback?: JSX.Element; children: JSX.Element }) {
+/** The first error of a part that lies over another one, where an error of its own would cover what works. */
+const [missing, setMissing] = createSignal<unknown>(null);
+
+/** The one error for all parts that lie over others. */
+export const MissingPart = () => <Show when={missing()}>{(error) => <NotLoaded error={error()} />}</Show>;
+
+/**
+ * @param props.fallback is shown while the part is loading.
+ * @param props.over whether the part lies over another: `MissingPart` then shows its error.
+ */
+export function LoadedPart(props: { fallback?: JSX.Element; over?: boolean; children: JSX.Element }) {
+  const failed = (error: unknown) =>
+    props.over ? void setMissing(() => error) : <NotLoaded error={error} />;
   return (
-    <ErrorBoundary fallback={(error) => <NotLoaded error={error} />}>
+    <ErrorBoundary fallback={failed}>
       <Fallback.Provider value={() => props.fallback}>{props.children}</Fallback.Provider>
     </ErrorBoundary>
   );
