@@ -156,8 +156,12 @@ def test_targets_are_larger_for_a_finger(
     try:
         page = touched.new_page()
         firing(page, everything, values)
+        # Some that are over, and the same again.
+        values.write_text("low")
+        expect(page.locator(".health-says")).to_have_text("All quiet")
+        firing(page, everything, values)
         assert page.evaluate("matchMedia('(pointer: coarse)').matches")
-        for part in (".metric-card", ".live-table", ".alert-actions", ".chart"):
+        for part in (".metric-card", ".live-table", ".alert-actions", ".recent-line", ".chart"):
             expect(page.locator(part).first).to_be_visible()
         assert page.evaluate(MISSED) == []
     finally:
