@@ -89,6 +89,9 @@ def test_the_search_leads_to_a_metric_in_a_folded_section(shown: Page) -> None:
     shown.set_viewport_size({"width": 1280, "height": 400})
     shown.keyboard.press("/")
     field(shown).fill("own_ticks")
+    # What fires comes first, and leads to its chart.
+    expect(shown.get_by_role("option")).to_contain_text(["Too many ticks", "Ticks7"])
+    shown.keyboard.press("ArrowDown")
     shown.keyboard.press("Enter")
     card = shown.locator('.metric-card[data-metric="own_ticks"]')
     expect(card).to_be_in_viewport()
@@ -96,6 +99,16 @@ def test_the_search_leads_to_a_metric_in_a_folded_section(shown: Page) -> None:
     assert focused(shown) == "Ticks"
     # The history is as before: back leaves the page that was opened first.
     assert shown.evaluate("location.hash + (history.state === null)") == "true"
+
+
+def test_the_search_leads_to_the_chart_of_what_fires(shown: Page) -> None:
+    shown.keyboard.press("/")
+    field(shown).fill("own_ticks")
+    shown.keyboard.press("Enter")
+    chart = shown.locator('.chart[data-metric="own_ticks"]')
+    expect(chart).to_be_focused()
+    expect(chart).to_be_in_viewport()
+    expect(chart).to_have_class(re.compile("stands-out"))
 
 
 def test_the_outline_shows_sections_with_their_state_and_goes_there(shown: Page) -> None:
@@ -235,9 +248,29 @@ def test_a_part_that_cannot_be_loaded_says_so_and_the_rest_goes_on(page: Page, b
     page.goto(board.url)
     expect(page.locator(".place .not-loaded")).to_contain_text("This part could not be loaded: reload the page")
     expect(page.locator('.metric-card[data-metric="cpu"] .now')).to_contain_text("42")
+    expect(page.locator(".chart canvas").first).to_be_visible()
     page.unroute_all()
-    page.locator(".not-loaded").get_by_role("button", name="Reload").click()
+    page.locator(".place .not-loaded").get_by_role("button", name="Reload").click()
     expect(page.locator(".table-panel tbody tr").first).to_be_visible()
+
+
+def test_what_lies_over_charts_says_once_beside_them_that_it_cannot_be_loaded(page: Page) -> None:
+    with serve("run", BOARD) as server:
+        page.route(re.compile(r"/panels[^/]*\.js"), lambda route: route.abort())
+        # A mark is shown on all charts.
+        assert page.request.post(f"{server.url}api/marks", data={"text": "Deployed"}).ok
+        page.goto(server.url)
+        said = page.locator("main > .not-loaded")
+        expect(said).to_contain_text("This part could not be loaded: reload the page")
+        charts = page.locator(".chart")
+        charts.last.scroll_into_view_if_needed()
+        expect(charts.last.locator("canvas")).to_be_visible()
+        expect(charts).to_have_count(3)
+        expect(said).to_have_count(1)
+        expect(charts.locator(".not-loaded")).to_have_count(0)
+        page.unroute_all()
+        said.get_by_role("button", name="Reload").click()
+        expect(charts.first.locator(".time-overlay")).to_be_visible()
 
 
 def test_shortcuts_do_not_fire_while_typing_or_with_a_modifier(shown: Page) -> None:
