@@ -3,7 +3,7 @@
  * may be mounted under any path of someone else's application.
  */
 
-import type { Plugin, Rolldown } from "vite";
+import type { Plugin } from "vite";
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
 
@@ -27,49 +27,45 @@ function workerBesideThePage(): Plugin {
   };
 }
 
-/** The kinds of panels that not every board has: they are in the first sight of those that do. */
-const PANELS = /\/(AlertLog|RankedTable|(Table|Heatmap|States|Bars|Text)Panel)\.tsx$/;
+const PRELOAD = "\0vite/preload-helper.js";
 
 /**
- * The file that a module goes into. More and smaller files would be a tenth larger, since each is compressed by itself.
- * `page` is what the page begins with, `panels` and `opened` are loaded on demand: the kinds of panels that not every
- * board has, and what a viewer opens. What the worker needs too is in a file that both have.
+ * What Vite calls for a dynamic import. Its own also preloads scripts, of which there is one, and sends events: it is
+ * ten times as long. A style sheet that has not loaded rejects, like a script.
  */
-function fileOf(id: string, graph: Pick<Rolldown.PluginContext, "getModuleInfo">): string | null {
-  const seen = new Set<string>();
-  const entries = new Set<string>();
-  const roots = new Set<string>();
-  const above = [id];
-  for (let one = above.pop(); one !== undefined; one = above.pop()) {
-    if (seen.has(one)) continue;
-    seen.add(one);
-    const info = graph.getModuleInfo(one);
-    if (info?.isEntry) entries.add(one);
-    if (info?.dynamicImporters.length) roots.add(one);
-    above.push(...(info?.importers ?? []));
-  }
-  if (entries.size > 1) return null;
-  if (entries.size === 1) return [...entries].some((entry) => entry.endsWith(WORKER)) ? null : "page";
-  return [...roots].some((root) => PANELS.test(root)) ? "panels" : "opened";
+const PRELOAD_CODE = `
+export const __vitePreload = (load, files, base) =>
+  Promise.all([load(), ...files.map((file) => new Promise((resolve, reject) => {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL(file, base).href;
+    link.onload = resolve;
+    link.onerror = reject;
+    document.head.append(link);
+  }))]).then(([loaded]) => loaded);
+`;
+
+function shortPreload(): Plugin {
+  return {
+    name: "short-preload",
+    apply: "build",
+    enforce: "pre",
+    load: (id) => (id === PRELOAD ? PRELOAD_CODE : null),
+  };
 }
 
 export default defineConfig({
   base: "./",
-  plugins: [solid(), workerBesideThePage()],
+  plugins: [solid(), workerBesideThePage(), shortPreload()],
   build: {
     outDir: "../src/tickboard/server/static",
     emptyOutDir: true,
     target: "es2022",
     // A data: URL would be the one place where the page needs more than 'self' in a Content-Security-Policy.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
-    rolldownOptions: {
-      output: {
-        codeSplitting: {
-          includeDependenciesRecursively: false,
-          groups: [{ name: fileOf, debugName: "files" }],
-        },
-      },
+    modulePreload: {
+      polyfill: false,
+      resolveDependencies: (_, files, { hostType }) => (hostType === "html" ? files : []),
     },
   },
   test: {

@@ -10,6 +10,7 @@ import { askToNotify, notificationPermission } from "./alerts/notification";
 import { paced } from "./chart/pace";
 import { App } from "./components/App";
 import { type Stores, StoresContext } from "./components/context";
+import { loadLater } from "./components/LoadedPart";
 import { reveal } from "./components/reveal";
 import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./link/feed";
 import { SharedFeed, type WorkerLink } from "./link/port";
@@ -127,7 +128,7 @@ function createStores(retry: () => void): Stores {
     ...{ time, clock: systemClock, live: () => stats.live, get: getBytes },
     seriesOf: (metric) => stats.seriesOf(metric).length,
     kept: () => !history.hasNone(),
-    loader: async () => (await import("./past/loader")).RangeLoader,
+    loader: async () => (await loadLater()).RangeLoader,
   });
   const stats = createStatsStore(
     paced(systemClock, requestAnimationFrame),
@@ -141,7 +142,7 @@ function createStores(retry: () => void): Stores {
   const pastAlerts = createPastAlertsStore({
     ...{ time, clock: systemClock, live: () => stats.live, get: getBytes },
     hasHistory: () => history.health()?.history !== null,
-    loader: async () => (await import("./past/alerts")).PastAlerts,
+    loader: async () => (await loadLater()).PastAlerts,
   });
   const bell = createBell(board.title, (id) => alerts.isFiring(id));
   const alerts = createAlertStore({
@@ -223,7 +224,7 @@ function overviewOf({
   const owner = getOwner();
   let store: Promise<OverviewStore> | null = null;
   async function create(): Promise<OverviewStore> {
-    const { createOverviewStore } = await import("./stores/overview");
+    const { createOverviewStore } = await loadLater();
     const options = {
       ...{ clock: systemClock, get: getBytes, tiers: history.tiers, range: time.range },
       newest: connection.newest,
@@ -244,9 +245,9 @@ async function askHealth(): Promise<Health> {
 }
 
 function createBell(title: () => string, isFiring: (id: string) => boolean): BellStore {
-  const ringing = (then: (parts: typeof import("./alerts/ringing")) => void) => {
+  const ringing = (then: (parts: Awaited<ReturnType<typeof loadLater>>) => void) => {
     // After an update of the server an open page asks for a file that is gone; the page itself shows the alert.
-    import("./alerts/ringing").then(then, console.error);
+    loadLater().then(then, console.error);
   };
   return createBellStore({
     clock: systemClock,

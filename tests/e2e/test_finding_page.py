@@ -244,7 +244,7 @@ def test_a_link_to_a_chart_that_is_not_there_shows_the_board(shown: Page, board:
 
 
 def test_a_part_that_cannot_be_loaded_says_so_and_the_rest_goes_on(page: Page, board: Server) -> None:
-    page.route(re.compile(r"/panels[^/]*\.js"), lambda route: route.abort())
+    page.route(re.compile(r"/later[^/]*\.js"), lambda route: route.abort())
     page.goto(board.url)
     expect(page.locator(".place .not-loaded")).to_contain_text("This part could not be loaded: reload the page")
     expect(page.locator('.metric-card[data-metric="cpu"] .now')).to_contain_text("42")
@@ -256,7 +256,7 @@ def test_a_part_that_cannot_be_loaded_says_so_and_the_rest_goes_on(page: Page, b
 
 def test_what_lies_over_charts_says_once_beside_them_that_it_cannot_be_loaded(page: Page) -> None:
     with serve("run", BOARD) as server:
-        page.route(re.compile(r"/panels[^/]*\.js"), lambda route: route.abort())
+        page.route(re.compile(r"/later[^/]*\.js"), lambda route: route.abort())
         # A mark is shown on all charts.
         assert page.request.post(f"{server.url}api/marks", data={"text": "Deployed"}).ok
         page.goto(server.url)

@@ -305,7 +305,7 @@ def test_a_peak_of_one_second_is_in_the_tooltip_the_stats_and_the_csv(
 
 
 def test_a_drag_and_keys_before_their_code_has_arrived_are_not_lost(page: Page, past: Server) -> None:
-    late = re.compile(r"/assets/opened-.*\.js$")
+    late = re.compile(r"/assets/later-.*\.js$")
     waiting: list[Route] = []
 
     def hold(route: Route) -> None:

@@ -1,37 +1,29 @@
 /** The whole page. It places the parts; each part reads its data from the stores. */
-import { createSignal, Show } from "solid-js";
+import { Show } from "solid-js";
 import { ChangesPlace } from "./ChangesPlace";
 import { useStores } from "./context";
 import { Header } from "./Header";
 import { Health } from "./Health";
-import { LoadedPart, MissingPart, onDemand, SOON_MS, usePreload } from "./LoadedPart";
+import { later, MissingPart, onDemand, usePreload } from "./LoadedPart";
 import { Panels } from "./Panels";
 import { TimeBar } from "./TimeBar";
 import { useTab, useWaiting } from "./tab";
 import { SkipLink, Views } from "./Views";
 
-const loadTrouble = () => import("./Trouble");
-const Trouble = onDemand(loadTrouble);
-const EnlargedPlace = onDemand(() => import("./EnlargedPlace"));
-const Problems = onDemand(() => import("./Problems"));
-const Footer = onDemand(() => import("./Footer"));
-const Waiting = onDemand(() => import("./Waiting"));
-const Kiosk = onDemand(() => import("./kiosk/Kiosk"));
+const Trouble = onDemand((parts) => parts.Trouble);
+const EnlargedPlace = onDemand((parts) => parts.EnlargedPlace);
+const Problems = onDemand((parts) => parts.Problems);
+const Waiting = onDemand((parts) => parts.Waiting);
+const Kiosk = onDemand((parts) => parts.Kiosk);
 
 /** @param props.kiosk whether the page is a wall display, which nobody can operate. */
 export function App(props: { kiosk: boolean }) {
   const waiting = useWaiting();
   useTab(waiting);
+  usePreload();
   const onWall = () => props.kiosk && !waiting();
   return (
-    <Show
-      when={!onWall()}
-      fallback={
-        <LoadedPart>
-          <Kiosk />
-        </LoadedPart>
-      }
-    >
+    <Show when={!onWall()} fallback={<Kiosk />}>
       <Page waiting={waiting()} />
     </Show>
   );
@@ -39,16 +31,7 @@ export function App(props: { kiosk: boolean }) {
 
 function Page(props: { waiting: boolean }) {
   const { alerts, board, connection, view } = useStores();
-  /** Whether the first drawing is over, and what nobody needs for it may be loaded. */
-  const [soon, setSoon] = createSignal(false);
   const inTrouble = () => connection.stale() || connection.lost() || connection.trouble() !== null;
-  usePreload(
-    SOON_MS,
-    loadTrouble,
-    () => import("./ChartReading"),
-    EnlargedPlace.preload,
-    async () => setSoon(true),
-  );
   return (
     <div class="dashboard">
       <SkipLink />
@@ -60,31 +43,23 @@ function Page(props: { waiting: boolean }) {
         <main class="page" tabIndex={-1}>
           <MissingPart />
           <Show when={inTrouble()}>
-            <LoadedPart>
-              <Trouble />
-            </LoadedPart>
+            <Trouble />
           </Show>
           <Show when={board.problems().length > 0}>
-            <LoadedPart>
-              <Problems />
-            </LoadedPart>
+            <Problems />
           </Show>
           <Show when={view.shown()?.type === "chart"}>
-            <LoadedPart>
-              <EnlargedPlace />
-            </LoadedPart>
+            <EnlargedPlace />
           </Show>
-          <Show when={!props.waiting} fallback={<LoadedPart>{<Waiting />}</LoadedPart>}>
+          <Show when={!props.waiting} fallback={<Waiting />}>
             <Health />
             <Panels />
           </Show>
         </main>
         <ChangesPlace />
       </div>
-      <Show when={soon()} fallback={<footer />}>
-        <LoadedPart fallback={<footer />}>
-          <Footer />
-        </LoadedPart>
+      <Show when={later()} keyed fallback={<footer />}>
+        {(parts) => <parts.Footer />}
       </Show>
       {/* Outside the alert list, because an enlarged chart hides the list. */}
       <div class="visually-hidden critical-news" role="alert">

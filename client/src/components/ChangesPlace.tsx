@@ -1,17 +1,15 @@
 /** What changed, beside the board. It is loaded on first use, or with the other views that are preloaded. */
 import { Show } from "solid-js";
 import { useStores } from "./context";
-import { LoadedPart, onDemand } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 
-const WhatChanged = onDemand(() => import("./changes/WhatChanged"));
+const WhatChanged = onDemand((parts) => parts.WhatChanged);
 
 export function ChangesPlace() {
   const { comparison } = useStores();
   return (
     <Show when={comparison.ranges()}>
-      <LoadedPart>
-        <WhatChanged />
-      </LoadedPart>
+      <WhatChanged />
     </Show>
   );
 }

@@ -9,12 +9,12 @@ import type { Scale, SceneLine, Threshold } from "../chart/scene";
 import type { Shade } from "../chart/shade";
 import { useStores } from "./context";
 import { useDrawing } from "./drawing";
-import { LoadedPart, onDemand } from "./LoadedPart";
+import { NotLoadedOver, onDemand } from "./LoadedPart";
 import type { Line } from "./lines";
 import type { Standout } from "./standout";
 
-const ChartReading = onDemand(() => import("./ChartReading"));
-const TimeOverlay = onDemand(() => import("./TimeOverlay"));
+const ChartReading = onDemand((parts) => parts.ChartReading, { Failed: NotLoadedOver });
+const TimeOverlay = onDemand((parts) => parts.TimeOverlay, { Failed: NotLoadedOver });
 
 /** The most events that are kept while the part that handles them loads. */
 const MOST_EARLY = 200;
@@ -174,26 +174,17 @@ export function ChartCanvas(props: {
         onPointerUp={begin}
       />
       <Show when={overlaid()}>
-        <LoadedPart over>
-          <TimeOverlay
-            element={element}
-            axis={() => plot?.timeAxis ?? null}
-            drawn={drawn}
-            live={props.live}
-          />
-        </LoadedPart>
+        <TimeOverlay element={element} axis={() => plot?.timeAxis ?? null} drawn={drawn} live={props.live} />
       </Show>
       <Show when={read()}>
-        <LoadedPart over>
-          <ChartReading
-            picture={picture}
-            element={element}
-            plot={() => plot}
-            drawn={drawn}
-            takeEarly={takeEarly}
-            onKey={props.onKey}
-          />
-        </LoadedPart>
+        <ChartReading
+          picture={picture}
+          element={element}
+          plot={() => plot}
+          drawn={drawn}
+          takeEarly={takeEarly}
+          onKey={props.onKey}
+        />
       </Show>
     </>
   );

@@ -10,14 +10,14 @@ import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
 import { useInView } from "./inView";
 import { Legend } from "./Legend";
-import { LoadedPart, onDemand } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 import type { Line } from "./lines";
 import { PanelHead } from "./PanelHead";
 import { usePicture } from "./picture";
 import { useSeverity } from "./severity";
 
-const RankedTable = onDemand(() => import("./RankedTable"));
-const DataTable = onDemand(() => import("./DataTable"));
+const RankedTable = onDemand((parts) => parts.RankedTable, { fallback: () => <div class="ranked" /> });
+const DataTable = onDemand((parts) => parts.DataTable);
 
 /** Nobody reads a table with more columns. */
 const COLUMNS = 40;
@@ -136,14 +136,12 @@ export function ChartPanel(props: { chart: Chart }) {
             fallback={
               // biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling areas need keyboard access
               <section class="table-scroll" tabIndex={0} aria-label={`${props.chart.title}, table`}>
-                <LoadedPart>
-                  <DataTable
-                    title={props.chart.title}
-                    lines={picture.lines().slice(0, COLUMNS)}
-                    all={all().length}
-                    live={inView}
-                  />
-                </LoadedPart>
+                <DataTable
+                  title={props.chart.title}
+                  lines={picture.lines().slice(0, COLUMNS)}
+                  all={all().length}
+                  live={inView}
+                />
               </section>
             }
           >
@@ -161,21 +159,19 @@ export function ChartPanel(props: { chart: Chart }) {
           </Show>
         </div>
         <Show when={many() && !asTable()}>
-          <LoadedPart fallback={<div class="ranked" />}>
-            <RankedTable
-              title={props.chart.title}
-              lines={all()}
-              drawn={picture.lines().length}
-              what={picture.all.what()}
-              unit={unit()}
-              full={() => props.chart.max ?? board.metric(props.chart.metrics[0])?.max ?? axis().max}
-              limit={limit()}
-              filter={filter()}
-              standout={picture.standout}
-              live={live}
-              onHold={picture.hold}
-            />
-          </LoadedPart>
+          <RankedTable
+            title={props.chart.title}
+            lines={all()}
+            drawn={picture.lines().length}
+            what={picture.all.what()}
+            unit={unit()}
+            full={() => props.chart.max ?? board.metric(props.chart.metrics[0])?.max ?? axis().max}
+            limit={limit()}
+            filter={filter()}
+            standout={picture.standout}
+            live={live}
+            onHold={picture.hold}
+          />
         </Show>
         <Show when={listed() && !asTable()}>
           <Legend lines={all()} standout={picture.standout} live={live} />

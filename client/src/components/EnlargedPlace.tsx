@@ -3,11 +3,9 @@ import { createEffect, createMemo, Show } from "solid-js";
 import { heatId } from "../chart/buckets";
 import type { Chart, Heatmap } from "../types.gen";
 import { useStores } from "./context";
-import { LoadedPart, onDemand } from "./LoadedPart";
+import Enlarged from "./Enlarged";
+import EnlargedHeatmap from "./EnlargedHeatmap";
 import { leavesOf } from "./layout";
-
-const Enlarged = onDemand(() => import("./Enlarged"));
-const EnlargedHeatmap = onDemand(() => import("./EnlargedHeatmap"));
 
 export default function EnlargedPlace() {
   const { board, stats, view } = useStores();
@@ -44,11 +42,7 @@ export default function EnlargedPlace() {
 
   return (
     <Show when={panel()} keyed>
-      {(one) => (
-        <LoadedPart>
-          {one.type === "heatmap" ? <EnlargedHeatmap panel={one} /> : <Enlarged chart={one} />}
-        </LoadedPart>
-      )}
+      {(one) => (one.type === "heatmap" ? <EnlargedHeatmap panel={one} /> : <Enlarged chart={one} />)}
     </Show>
   );
 }

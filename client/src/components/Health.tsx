@@ -7,10 +7,9 @@ import { createEffect, createMemo, createSignal, onCleanup, onMount, Show } from
 import { STAY_MS } from "../stores/staying";
 import { useStores } from "./context";
 import { HealthLine } from "./HealthLine";
-import { LoadedPart, onDemand, SOON_MS, usePreload } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 
-const load = () => import("./AlertLog");
-const AlertLog = onDemand(load);
+const AlertLog = onDemand((parts) => parts.AlertLog, { fallback: () => <div class="alerts-coming" /> });
 
 /** Recent alerts stay listed for this long after the last one ended, unless the viewer folds the list. */
 const LISTED_MS = 60_000;
@@ -76,7 +75,6 @@ export function Health() {
   const anyRecent = () => alerts.recent().length > 0 || marks.recent().length > 0;
   const showsRecent = () => anyRecent() && (anyFiring() || listed());
   const reads = () => alerts.reads(log.matches(":hover, :has(:focus-visible)"));
-  usePreload(SOON_MS, load);
   useHeldHeight(
     () => section,
     () => inner,
@@ -111,9 +109,7 @@ export function Health() {
           onFocusOut={() => queueMicrotask(reads)}
         >
           <Show when={anyFiring() || showsRecent()}>
-            <LoadedPart fallback={<div class="alerts-coming" />}>
-              <AlertLog firing={anyFiring()} recent={showsRecent()} />
-            </LoadedPart>
+            <AlertLog firing={anyFiring()} recent={showsRecent()} />
           </Show>
         </div>
       </div>

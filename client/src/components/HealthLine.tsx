@@ -7,12 +7,12 @@ import { SEVERITIES } from "../alerts/entries";
 import { formatCount, formatLength, formatUntil, formatWhen, plural } from "../format";
 import type { Section } from "../stores/sections";
 import { useStores } from "./context";
-import { LoadedPart, onDemand } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 import { useMoment } from "./moment";
 import { undoOrList, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 
-const HealthThen = onDemand(() => import("./HealthThen"));
+const HealthThen = onDemand((parts) => parts.HealthThen);
 
 function SectionLink(props: { section: Section }) {
   const { alerts, sections } = useStores();
@@ -137,9 +137,7 @@ export function HealthLine(props: { open: boolean; onToggle(): void }) {
         </Show>
       </span>
       <Show when={!time.isOwn()}>
-        <LoadedPart>
-          <HealthThen />
-        </LoadedPart>
+        <HealthThen />
       </Show>
       <Show when={count() === 0 && alerts.firingIds().length === 0 && recent() > 0}>
         <button

@@ -22,11 +22,9 @@ import { useBeat } from "./beat";
 import type { BrushKeys } from "./brushKeys";
 import { useStores } from "./context";
 import { useDrawing } from "./drawing";
-import { LoadedPart, onDemand } from "./LoadedPart";
 import { useStale } from "./stale";
-
-const TimeGestures = onDemand(() => import("./TimeGestures"));
-const TimeOverlay = onDemand(() => import("./TimeOverlay"));
+import TimeGestures from "./TimeGestures";
+import TimeOverlay from "./TimeOverlay";
 
 const TIP_GAP = 16;
 const DESCRIBE_EVERY_MS = 10_000;
@@ -292,27 +290,18 @@ export function HeatCanvas(props: {
         onPointerCancel={leave}
       />
       <Show when={brush.range() !== null || brush.draft()?.at === element}>
-        <LoadedPart over>
-          <TimeOverlay
-            element={element}
-            axis={() => plot?.timeAxis ?? null}
-            drawn={drawn}
-            live={props.live}
-          />
-        </LoadedPart>
+        <TimeOverlay element={element} axis={() => plot?.timeAxis ?? null} drawn={drawn} live={props.live} />
       </Show>
       <Show when={touched()}>
-        <LoadedPart over>
-          <TimeGestures
-            element={element}
-            axis={() => plot?.timeAxis ?? null}
-            first={() => first}
-            say={setSaid}
-            onKeys={(found) => {
-              keys = found;
-            }}
-          />
-        </LoadedPart>
+        <TimeGestures
+          element={element}
+          axis={() => plot?.timeAxis ?? null}
+          first={() => first}
+          say={setSaid}
+          onKeys={(found) => {
+            keys = found;
+          }}
+        />
       </Show>
       <Show when={tip()}>
         {(shown) => (

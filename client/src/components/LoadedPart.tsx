@@ -1,19 +1,37 @@
 /**
- * The place of a part that is loaded on first use. After an update, an open page may ask for a file that is
- * gone. The place then shows an error, and the rest of the page keeps working.
+ * The parts of the page that are loaded after its first drawing, or when one of them is shown before that. After an
+ * update, an open page may ask for a file that is gone. The part then shows an error, and the rest of the page keeps
+ * working.
  */
-import {
-  createContext,
-  createEffect,
-  createMemo,
-  createSignal,
-  ErrorBoundary,
-  type JSX,
-  onCleanup,
-  Show,
-  useContext,
-} from "solid-js";
+import { createEffect, createMemo, createSignal, ErrorBoundary, type JSX, onCleanup, Show } from "solid-js";
 import { useStores } from "./context";
+
+type Later = typeof import("../later");
+type View<Props> = (props: Props) => JSX.Element;
+
+const [later, setLater] = createSignal<Later>();
+const [failed, setFailed] = createSignal<{ error: unknown }>();
+let coming: Promise<Later> | null = null;
+
+/** What `loadLater` has loaded; undefined before. */
+export { later };
+
+/** Load what the page begins without. A failed attempt is made again by the next call. */
+export function loadLater(): Promise<Later> {
+  setFailed(undefined);
+  coming ??= import("../later").then(
+    (loaded) => {
+      setLater(() => loaded);
+      return loaded;
+    },
+    (error) => {
+      coming = null;
+      setFailed({ error });
+      throw error;
+    },
+  );
+  return coming;
+}
 
 function NotLoaded(props: { error: unknown }) {
   console.error(props.error);
@@ -27,84 +45,58 @@ function NotLoaded(props: { error: unknown }) {
   );
 }
 
-type View<Props> = (props: Props) => JSX.Element;
+/** The first error of a part that lies over another one, where an error of its own would cover what works. */
+const [missing, setMissing] = createSignal<unknown>(null);
 
-const Fallback = createContext<() => JSX.Element>(() => undefined);
+/** Shown in place of a part that lies over another one: `MissingPart` says it, once for all of them. */
+export function NotLoadedOver(props: { error: unknown }) {
+  setMissing(() => props.error);
+  return null;
+}
+
+export const MissingPart = () => <Show when={missing()}>{(error) => <NotLoaded error={error()} />}</Show>;
 
 /**
- * A component whose code is loaded when it is first shown, or by `preload`. Until then there is the fallback of the
- * `LoadedPart` around it. It takes the place of Solid's `lazy`, which brings resources and transitions along.
+ * A component of `later`, which is loaded now if it has not been.
+ *
+ * @param pick returns the component.
+ * @param shown.fallback is shown while it is loading.
+ * @param shown.Failed is shown if it cannot be loaded.
  */
-export function onDemand<Props>(
-  load: () => Promise<{ default: View<Props> }>,
-): View<Props> & { preload: () => Promise<unknown> } {
-  const [part, setPart] = createSignal<View<Props>>();
-  const [failed, setFailed] = createSignal<{ error: unknown }>();
-  let coming: Promise<unknown> | null = null;
-
-  function preload(): Promise<unknown> {
-    setFailed(undefined);
-    coming ??= load().then(
-      (loaded) => setPart(() => loaded.default),
-      (error) => {
-        coming = null;
-        setFailed({ error });
-        throw error;
-      },
-    );
-    return coming;
-  }
-
+export function onDemand<Props extends object>(
+  pick: (parts: Later) => View<Props>,
+  shown: { fallback?: View<Props>; Failed?: View<{ error: unknown }> } = {},
+): View<Props> {
+  const { fallback, Failed = NotLoaded } = shown;
   function Part(props: Props) {
-    const fallback = useContext(Fallback);
-    preload().catch(() => {});
-    const shown = createMemo(() => {
+    const part = createMemo(() => {
       const failure = failed();
       if (failure !== undefined) throw failure.error;
-      return part();
+      const parts = later();
+      return parts && pick(parts);
     });
     return (
-      <Show when={shown()} keyed fallback={fallback()}>
+      <Show when={part()} keyed fallback={fallback?.(props)}>
         {(loaded) => loaded(props)}
       </Show>
     );
   }
 
-  return Object.assign(Part, { preload });
+  return (props) => {
+    loadLater().catch(() => {});
+    return <ErrorBoundary fallback={(error) => <Failed error={error} />}>{Part(props)}</ErrorBoundary>;
+  };
 }
 
-/** The first error of a part that lies over another one, where an error of its own would cover what works. */
-const [missing, setMissing] = createSignal<unknown>(null);
+const SOON_MS = 100;
 
-/** The one error for all parts that lie over others. */
-export const MissingPart = () => <Show when={missing()}>{(error) => <NotLoaded error={error()} />}</Show>;
-
-/**
- * @param props.fallback is shown while the part is loading.
- * @param props.over whether the part lies over another: `MissingPart` then shows its error.
- */
-export function LoadedPart(props: { fallback?: JSX.Element; over?: boolean; children: JSX.Element }) {
-  const failed = (error: unknown) =>
-    props.over ? void setMissing(() => error) : <NotLoaded error={error} />;
-  return (
-    <ErrorBoundary fallback={failed}>
-      <Fallback.Provider value={() => props.fallback}>{props.children}</Fallback.Provider>
-    </ErrorBoundary>
-  );
-}
-
-/** How long after the first values the parts are loaded that may be needed at once: after the first drawing. */
-export const SOON_MS = 100;
-
-/** Load parts some time after the first values have come, so that they work after the server has gone. */
-export function usePreload(afterMs: number, ...loads: readonly (() => Promise<unknown>)[]): void {
+/** Load all parts soon after the first values have been drawn, so that they work after the server has gone. */
+export function usePreload(): void {
   const { stats } = useStores();
   createEffect(() => {
     if (!stats.loaded()) return;
-    const timer = setTimeout(() => {
-      // A part that cannot be loaded says so where it is opened.
-      for (const load of loads) load().catch(() => {});
-    }, afterMs);
+    // A part that cannot be loaded says so where it is opened.
+    const timer = setTimeout(() => loadLater().catch(() => {}), SOON_MS);
     onCleanup(() => clearTimeout(timer));
   });
 }

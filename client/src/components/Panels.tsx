@@ -8,17 +8,20 @@ import type { Card, Table } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
-import { LoadedPart, onDemand } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 import { type Group, type Plotted, type RowGroup, spansOf, TABLE_ROWS } from "./layout";
 import { MetricCard } from "./MetricCard";
 import { SeverityShape } from "./SeverityShape";
 import { Skeleton } from "./Skeleton";
 
-const TablePanel = onDemand(() => import("./TablePanel"));
-const HeatmapPanel = onDemand(() => import("./HeatmapPanel"));
-const StatesPanel = onDemand(() => import("./StatesPanel"));
-const BarsPanel = onDemand(() => import("./BarsPanel"));
-const TextPanel = onDemand(() => import("./TextPanel"));
+const AS_CHART = { fallback: () => <section class="chart" /> };
+const TablePanel = onDemand((parts) => parts.TablePanel, {
+  fallback: ({ table }) => <section class="table-panel" style={{ "--rows": table.limit ?? TABLE_ROWS }} />,
+});
+const HeatmapPanel = onDemand((parts) => parts.HeatmapPanel, AS_CHART);
+const StatesPanel = onDemand((parts) => parts.StatesPanel, AS_CHART);
+const BarsPanel = onDemand((parts) => parts.BarsPanel, AS_CHART);
+const TextPanel = onDemand((parts) => parts.TextPanel, AS_CHART);
 
 /** A chart with more series has a ranked table beside it. */
 const MANY_SERIES = 8;
@@ -59,27 +62,15 @@ function plotted(panel: Plotted, pinned: boolean): JSX.Element {
     case "chart":
       return <ChartPanel chart={panel} />;
     case "table":
-      return (
-        <LoadedPart
-          fallback={<section class="table-panel" style={{ "--rows": panel.limit ?? TABLE_ROWS }} />}
-        >
-          <TablePanel table={panel} pinned={pinned} />
-        </LoadedPart>
-      );
+      return <TablePanel table={panel} pinned={pinned} />;
+    case "heatmap":
+      return <HeatmapPanel panel={panel} />;
+    case "states":
+      return <StatesPanel panel={panel} />;
+    case "bars":
+      return <BarsPanel panel={panel} pinned={pinned} />;
     default:
-      return (
-        <LoadedPart fallback={<section class="chart" />}>
-          {panel.type === "heatmap" ? (
-            <HeatmapPanel panel={panel} />
-          ) : panel.type === "states" ? (
-            <StatesPanel panel={panel} />
-          ) : panel.type === "bars" ? (
-            <BarsPanel panel={panel} pinned={pinned} />
-          ) : (
-            <TextPanel panel={panel} pinned={pinned} />
-          )}
-        </LoadedPart>
-      );
+      return <TextPanel panel={panel} pinned={pinned} />;
   }
 }
 

@@ -3,19 +3,15 @@
  * the top bar.
  */
 import { Icon } from "./Icon";
-import { LoadedPart, onDemand } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 import { MenuButton } from "./Menu";
 
-const SettingsMenu = onDemand(() => import("./SettingsMenu"));
+const SettingsMenu = onDemand((parts) => parts.SettingsMenu);
 
 export function Settings() {
   return (
     <MenuButton label="Theme and density" button={<Icon name="sliders" />}>
-      {(close) => (
-        <LoadedPart>
-          <SettingsMenu close={close} />
-        </LoadedPart>
-      )}
+      {(close) => <SettingsMenu close={close} />}
     </MenuButton>
   );
 }

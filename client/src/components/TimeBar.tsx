@@ -7,17 +7,16 @@ import { formatRange, formatSpan, formatZone } from "../format";
 import { EVERY_MS } from "../stores/history";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
-import { LoadedPart, onDemand, usePreload } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 import { MenuButton } from "./Menu";
 import { passTo, usePassedFocus } from "./passedFocus";
 import { useSpanMs } from "./span";
 
-const Standing = onDemand(() => import("./time/Standing"));
-const Strip = onDemand(() => import("./time/Strip"));
-const RangeMenu = onDemand(() => import("./time/RangeMenu"));
-const RangeNotice = onDemand(() => import("./time/RangeNotice"));
+const Standing = onDemand((parts) => parts.Standing);
+const Strip = onDemand((parts) => parts.Strip);
+const RangeMenu = onDemand((parts) => parts.RangeMenu);
+const RangeNotice = onDemand((parts) => parts.RangeNotice);
 
-const PRELOAD_AFTER_MS = 1_000;
 /** How often to ask what is kept while nothing is: a board that has just started. */
 const SOON_MS = 60_000;
 
@@ -65,11 +64,7 @@ function RangeControl() {
           </>
         }
       >
-        {(close) => (
-          <LoadedPart>
-            <RangeMenu close={close} />
-          </LoadedPart>
-        )}
+        {(close) => <RangeMenu close={close} />}
       </MenuButton>
       <button
         type="button"
@@ -99,19 +94,11 @@ function Pause() {
 export function TimeBar() {
   const { history, stats, time } = useStores();
   useKept();
-  usePreload(PRELOAD_AFTER_MS, RangeMenu.preload);
   return (
     <section class="time-bar" classList={{ still: !time.follows() }} aria-label="Time">
       <div class="time-controls">
         <RangeControl />
-        <Show
-          when={time.follows()}
-          fallback={
-            <LoadedPart>
-              <Standing />
-            </LoadedPart>
-          }
-        >
+        <Show when={time.follows()} fallback={<Standing />}>
           <Pause />
         </Show>
         <span class="time-zone">{formatZone(time.range().to)}</span>
@@ -120,16 +107,12 @@ export function TimeBar() {
         <div class="strip-place">
           {/* After the first values, which are wanted more. */}
           <Show when={stats.loaded()}>
-            <LoadedPart>
-              <Strip />
-            </LoadedPart>
+            <Strip />
           </Show>
         </div>
       </Show>
       <Show when={!time.isOwn()}>
-        <LoadedPart>
-          <RangeNotice />
-        </LoadedPart>
+        <RangeNotice />
       </Show>
     </section>
   );

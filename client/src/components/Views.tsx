@@ -2,21 +2,25 @@
  * The views that open over the page, loaded on first use, and their keyboard shortcuts. The enlarged chart is
  * drawn in place of the board.
  */
-import { ErrorBoundary, Match, onCleanup, onMount, Switch } from "solid-js";
+import { Match, onCleanup, onMount, Switch } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import { seriesKey } from "../link/protocol";
 import type { Action } from "../stores/shortcuts";
 import { useStores } from "./context";
-import { onDemand, usePreload } from "./LoadedPart";
+import { onDemand } from "./LoadedPart";
 import { useRanges } from "./ranges";
 import { chartInSight } from "./reveal";
 
-const Search = onDemand(() => import("./finding/Search"));
-const Outline = onDemand(() => import("./finding/Outline"));
-const NewMark = onDemand(() => import("./NewMark"));
-const Shortcuts = onDemand(() => import("./finding/Shortcuts"));
+/** Close a view that cannot be loaded because the server has gone. */
+function Close() {
+  useStores().view.close();
+  return null;
+}
 
-const PRELOAD_AFTER_MS = 5_000;
+const Search = onDemand((parts) => parts.Search, { Failed: Close });
+const Outline = onDemand((parts) => parts.Outline, { Failed: Close });
+const NewMark = onDemand((parts) => parts.NewMark, { Failed: Close });
+const Shortcuts = onDemand((parts) => parts.Shortcuts, { Failed: Close });
 
 function useActions(): (action: Action, key: string) => void {
   const { alerts, comparison, cursor, replay, sections, theme, time, view } = useStores();
@@ -73,7 +77,6 @@ export function Views() {
     if (!event.repeat) act(action, event.key);
   }
 
-  usePreload(PRELOAD_AFTER_MS, Search.preload, Outline.preload, NewMark.preload, Shortcuts.preload);
   onMount(() => {
     window.addEventListener("keydown", onKeyDown);
     onCleanup(() => window.removeEventListener("keydown", onKeyDown));
@@ -81,29 +84,20 @@ export function Views() {
 
   const shows = (type: string) => view.shown()?.type === type;
   return (
-    // Close a part that cannot load because the server has gone.
-    <ErrorBoundary
-      fallback={(_, reset) => {
-        view.close();
-        queueMicrotask(reset);
-        return null;
-      }}
-    >
-      <Switch>
-        <Match when={shows("search")}>
-          <Search />
-        </Match>
-        <Match when={shows("outline")}>
-          <Outline />
-        </Match>
-        <Match when={shows("mark")}>
-          <NewMark />
-        </Match>
-        <Match when={shows("shortcuts")}>
-          <Shortcuts />
-        </Match>
-      </Switch>
-    </ErrorBoundary>
+    <Switch>
+      <Match when={shows("search")}>
+        <Search />
+      </Match>
+      <Match when={shows("outline")}>
+        <Outline />
+      </Match>
+      <Match when={shows("mark")}>
+        <NewMark />
+      </Match>
+      <Match when={shows("shortcuts")}>
+        <Shortcuts />
+      </Match>
+    </Switch>
   );
 }
 

@@ -2,11 +2,11 @@
  * The browser tab's title and icon: the alerts that fire now, whatever time the page shows, a stale page, or a
  * board that waits for data.
  */
-import { createEffect, createMemo, createSignal } from "solid-js";
+import { createEffect, createMemo } from "solid-js";
 import { formatTime, plural } from "../format";
 import icon from "../icon.svg?raw";
 import { useStores } from "./context";
-import { SOON_MS, usePreload } from "./LoadedPart";
+import { later } from "./LoadedPart";
 
 const plainIcon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href ?? "";
 
@@ -34,8 +34,6 @@ function useUrgent(): () => { count: number; severity: "critical" | "warning" } 
 export function useTab(waiting: () => boolean): void {
   const { board, connection } = useStores();
   const urgent = useUrgent();
-  const [drawing, setDrawing] = createSignal<typeof import("../alerts/tabicon") | null>(null);
-  usePreload(SOON_MS, async () => setDrawing(await import("../alerts/tabicon")));
   createEffect(() => {
     const title = board.title();
     const { count = 0, severity = "critical" } = urgent() ?? {};
@@ -46,8 +44,8 @@ export function useTab(waiting: () => boolean): void {
   });
   createEffect(() => {
     const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-    const icons = drawing();
-    if (link === null || icons === null) return;
+    const icons = later()?.tabIcon;
+    if (link === null || icons === undefined) return;
     const { count = 0, severity = "critical" } = urgent() ?? {};
     let address = count > 0 ? icons.badged(icon, count, severity) : plainIcon;
     if (connection.stale()) address = icons.marked(icon, "stale");
