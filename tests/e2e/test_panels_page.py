@@ -21,6 +21,21 @@ HAS_COLOUR = """(canvas, name) => {
 """Whether a canvas has pixels of a colour of the style sheet."""
 
 
+HAS_PIXELS = """(canvas, [left, right]) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const { x } = canvas.getBoundingClientRect();
+    let found = false;
+    for (let i = 3; i < data.length; i += 4) {
+        if (data[i] === 0) continue;
+        const at = x + ((i >> 2) % canvas.width) / devicePixelRatio;
+        if (at < left || at > right) return false;
+        found = true;
+    }
+    return found;
+}"""
+"""Whether a canvas has pixels, and all of them between two places."""
+
+
 @pytest.fixture(scope="module")
 def board() -> Iterator[Server]:
     with serve("run", BOARD) as server:
@@ -71,6 +86,40 @@ def test_a_timeline_is_read_by_keyboard_and_as_a_table(page: Page, timeline: Loc
     newest = timeline.get_by_role("row").nth(1)
     expect(newest).to_contain_text("db")
     expect(newest).to_contain_text("down")
+
+
+def test_a_range_is_chosen_on_a_timeline_by_mouse_and_by_keyboard(page: Page, timeline: Locator) -> None:
+    bar = timeline.locator('[data-row="1"] .states-bar').bounding_box()
+    assert bar
+
+    def drag(*shares: float) -> None:
+        for share in shares:
+            page.mouse.move(bar["x"] + share * bar["width"], bar["y"] + 8)
+            page.mouse.down()
+        page.mouse.up()
+
+    page.keyboard.down("Shift")
+    drag(0.2, 0.5, 0.8)
+    page.keyboard.up("Shift")
+    pill = timeline.get_by_role("group", name=re.compile("^The range "))
+    expect(pill.get_by_role("button", name="What changed?")).to_be_visible()
+    # It is behind the rows, and on the charts.
+    shade = timeline.locator(".states-body > .time-overlay")
+    assert shade.evaluate(HAS_PIXELS, (bar["x"] - 1, bar["x"] + bar["width"] + 1))
+    expect(page.locator('.chart[data-metric="cpu_usage"] .time-overlay')).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".time-overlay")).to_have_count(0)
+    drag(0.8, 0.5, 0.2)
+    page.wait_for_url(re.compile("from=.*to="))
+    page.mouse.dblclick(bar["x"] + bar["width"] / 2, bar["y"] + 8)
+    page.wait_for_url(re.compile(r"/$"))
+    page.mouse.move(5, 5)
+    timeline.get_by_role("img").focus()
+    for key in ("End", "PageUp", "Shift+PageUp"):
+        page.keyboard.press(key)
+    expect(timeline.get_by_role("status")).to_have_text(re.compile("^Chosen: .*Enter zooms"))
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("from=.*to="))
 
 
 def test_bars_are_ranked_and_filtered_and_say_what_fires(page: Page, board: Server) -> None:

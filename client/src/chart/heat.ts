@@ -251,6 +251,10 @@ export function rowText([from, to]: readonly [number, number], unit: string): st
     : `${low}–${high}`;
 }
 
+/** The text of a row of cells. */
+export const cellText = ({ edges }: Cells, row: number, unit: string): string =>
+  rowText([edges[row], edges[row + 1]], unit);
+
 /** `24 %`, `< 1 %`. */
 export function shareText(share: number): string {
   if (share === 0) return "0 %";

@@ -256,6 +256,7 @@ function isSame(one: HeatScene, other: HeatScene): boolean {
     one.ring === other.ring &&
     one.version === other.version &&
     one.until === other.until &&
+    one.spanMs === other.spanMs &&
     one.sets === other.sets &&
     one.stale === other.stale &&
     one.colors === other.colors

@@ -6,7 +6,9 @@ import type { Severity } from "../types.gen";
 
 export const COLORS = 8;
 
-export const colorVariable = (color: number): string => `--line-${(color % COLORS) + 1}`;
+/** The style sheet's variable of a line's colour; null for a line in the background. */
+export const colorVariable = (color: number | null): string =>
+  color === null ? "--ghost" : `--line-${(color % COLORS) + 1}`;
 
 export interface Colors {
   lines: readonly string[];

@@ -2,6 +2,7 @@
  * One row of a state timeline on a canvas, and the times below the rows. It takes stretches and colours; it
  * must not know stores, signals or the document around it.
  */
+import type { Range } from "../time/range";
 import type { Colors } from "./palette";
 import { timeLabels } from "./scene";
 import { SHAPES } from "./shapes";
@@ -11,11 +12,6 @@ import { FONT, textWidth } from "./text";
 
 export interface TimelineBar extends Stretch {
   meaning: Meaning;
-}
-
-export interface Span {
-  from: number;
-  to: number;
 }
 
 /** Above and below a bar. A bad state is higher than others, which tells them apart without colour. */
@@ -46,7 +42,7 @@ function shapeOf(path: string): Path2D {
 export function drawTimeline(
   surface: Surface,
   bars: readonly TimelineBar[],
-  span: Span,
+  span: Range,
   colors: Colors,
 ): void {
   const context = surface.begin();
@@ -60,7 +56,7 @@ export function drawTimeline(
 }
 
 const scaleOf =
-  ({ width }: Surface, { from, to }: Span) =>
+  ({ width }: Surface, { from, to }: Range) =>
   (time: number): number =>
     ((time - from) / (to - from)) * width;
 
@@ -138,7 +134,7 @@ function drawStripes(
 }
 
 /** Draw the times below the rows. */
-export function drawTimes(surface: Surface, span: Span, colors: Colors): void {
+export function drawTimes(surface: Surface, span: Range, colors: Colors): void {
   const context = surface.begin();
   const { width } = surface;
   const x = scaleOf(surface, span);

@@ -1,25 +1,17 @@
-/**
- * A chart's canvas. It draws in turn with other charts, and only while it is in view. What reads its values,
- * by pointer or keyboard, is loaded with the first event.
- */
-import { type Accessor, createEffect, createMemo, createSignal, on, onCleanup, Show } from "solid-js";
+/** A chart's canvas. It draws in turn with other charts, and only while it is in view. */
+import { type Accessor, createEffect, createSignal, on, onCleanup } from "solid-js";
 import { colorsOf } from "../chart/palette";
 import { Plot } from "../chart/plot";
 import type { Scale, SceneLine, Threshold } from "../chart/scene";
 import type { Shade } from "../chart/shade";
 import { useStores } from "./context";
-import { useDrawing } from "./drawing";
+import { useDrawing, usePinched } from "./drawing";
 import { NotLoadedOver, onDemand } from "./LoadedPart";
 import type { Line } from "./lines";
 import type { Standout } from "./standout";
+import { TimeCanvas } from "./TimeCanvas";
 
 const ChartReading = onDemand((parts) => parts.ChartReading, { Failed: NotLoadedOver });
-const TimeOverlay = onDemand((parts) => parts.TimeOverlay, { Failed: NotLoadedOver });
-
-/** The most events that are kept while the part that handles them loads. */
-const MOST_EARLY = 200;
-/** Keys that do something else when no chart is in focus. */
-const OWN_KEYS = /^(Arrow|Page|Home|End|Enter|Backspace)/;
 
 export interface Picture {
   title: string;
@@ -47,15 +39,12 @@ export function ChartCanvas(props: {
   onFocus?: () => void;
   onKey?: (key: string) => boolean;
 }) {
-  const { brush, comparison, connection, cursor, marks, stats, theme } = useStores();
+  const { connection, cursor, stats, theme } = useStores();
   const { picture } = props;
   const { standout } = picture;
   let element!: HTMLDivElement;
   let plot: Plot | null = null;
   const [drawn, setDrawn] = createSignal(0, { equals: false });
-  const [read, setRead] = createSignal(false);
-  /** The events before the part that reads the chart has loaded; null from then on. */
-  let early: Event[] | null = [];
 
   const lost = () => connection.tried() && !connection.live();
   let sceneOf: { window: unknown; series: number; lines: readonly Line[]; lost: boolean } | null = null;
@@ -79,11 +68,7 @@ export function ChartCanvas(props: {
     return sceneLines;
   }
 
-  /** The time axis that two fingers ask for, before the values of that range are loaded. */
-  const pinched = createMemo(() => {
-    const draft = brush.draft();
-    return draft?.mode === "view" && draft.at === element ? draft.range : null;
-  });
+  const pinched = usePinched(() => element);
 
   function draw(): void {
     const { window } = stats;
@@ -132,60 +117,19 @@ export function ChartCanvas(props: {
   });
   onCleanup(() => plot?.destroy());
 
-  /** Keep an event for the part that reads the chart, and load it. */
-  function begin(event: Event): void {
-    if (early === null || early.length === MOST_EARLY) return;
-    early.push(event);
-    if (event instanceof KeyboardEvent && OWN_KEYS.test(event.key)) event.preventDefault();
-    setRead(true);
-  }
-
-  function takeEarly(): readonly Event[] {
-    const events = early ?? [];
-    early = null;
-    return events;
-  }
-
-  /** Whether something is to be shown on the time axis. */
-  const overlaid = createMemo(
-    () =>
-      brush.range() !== null ||
-      (brush.draft() !== null && brush.draft()?.at === element) ||
-      comparison.ranges() !== null ||
-      marks.inRange().length > 0,
-  );
-
   return (
-    <>
-      <div
-        class="canvas"
-        ref={element}
-        role="img"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move the cursor
-        tabIndex={0}
-        aria-label={picture.description() || picture.title}
-        onFocus={(event) => {
-          props.onFocus?.();
-          begin(event);
-        }}
-        onKeyDown={begin}
-        onPointerMove={begin}
-        onPointerDown={begin}
-        onPointerUp={begin}
-      />
-      <Show when={overlaid()}>
-        <TimeOverlay element={element} axis={() => plot?.timeAxis ?? null} drawn={drawn} live={props.live} />
-      </Show>
-      <Show when={read()}>
-        <ChartReading
-          picture={picture}
-          element={element}
-          plot={() => plot}
-          drawn={drawn}
-          takeEarly={takeEarly}
-          onKey={props.onKey}
-        />
-      </Show>
-    </>
+    <TimeCanvas
+      label={picture.description() || picture.title}
+      ref={(found) => {
+        element = found;
+      }}
+      axis={() => plot?.timeAxis ?? null}
+      drawn={drawn}
+      live={props.live}
+      onFocus={props.onFocus}
+      reading={(drawing) => (
+        <ChartReading drawing={drawing} picture={picture} plot={() => plot} onKey={props.onKey} />
+      )}
+    />
   );
 }

@@ -203,7 +203,7 @@ function Row(props: {
           <span
             class="swatch"
             style={{
-              background: `var(${props.line.color === null ? "--ghost" : colorVariable(props.line.color)})`,
+              background: `var(${colorVariable(props.line.color)})`,
             }}
           />
           <span class="row-name">{props.line.short}</span>

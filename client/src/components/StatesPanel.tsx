@@ -3,28 +3,31 @@
  * where it fits, and beside the pointer. It shows the same moment as the charts.
  */
 import "../styles/datatable.css";
-import "../styles/reading.css";
 import "../styles/states.css";
-import { createEffect, createMemo, createSignal, For, Index, on, onCleanup, Show, untrack } from "solid-js";
+import { createEffect, createMemo, createSignal, For, Index, onCleanup, Show } from "solid-js";
 import { colorsOf, colorVariable } from "../chart/palette";
-import { nearestTick } from "../chart/reduce";
 import { type Meaning, meaningOf, type Stretch, stretchesOf } from "../chart/states";
 import { Surface } from "../chart/surface";
-import { drawTimeline, drawTimes, type Span } from "../chart/timeline";
+import type { TimeAxis } from "../chart/timeaxis";
+import { drawTimeline, drawTimes } from "../chart/timeline";
 import { formatCount, formatLength, formatWhen } from "../format";
+import type { Range } from "../time/range";
 import type { States } from "../types.gen";
 import type { Window } from "../window/window";
 import { useBeat } from "./beat";
 import { useStores } from "./context";
-import { useDrawing } from "./drawing";
+import { useDrawing, usePinched } from "./drawing";
 import { useInView } from "./inView";
 import { targetOf } from "./layout";
 import { Name } from "./Name";
 import { PanelHead } from "./PanelHead";
 import { SeverityShape } from "./SeverityShape";
+import StatesReading from "./StatesReading";
+import { useSeldom } from "./seldom";
 import { type Named, namedSeries } from "./seriesNames";
 import { useSeverity } from "./severity";
 import { useStale } from "./stale";
+import { TimeCanvas } from "./TimeCanvas";
 
 /** With more rows, they can be filtered. The style sheet makes them scroll. */
 const ROWS = 12;
@@ -34,24 +37,11 @@ const MOST_ROWS = 200;
 const MOST_CHANGES = 200;
 /** With more rows, a screen reader would talk for minutes. */
 const DESCRIBED = 8;
-const DESCRIBE_EVERY_MS = 10_000;
-const TIP_GAP = 16;
-
-interface Pointer {
-  x: number;
-  y: number;
-  /** The row's place. */
-  row: number;
-  /** The place along the time, as a share. */
-  share: number;
-}
+/** How high the times below the rows are. */
+const FOOT = 24;
 
 /** The time that the bars cover. With several ticks per pixel, it moves by whole pixels. */
-function spanOf({ spanMs, ticks, until }: Window, pixels: number): Span & { pixelMs: number } {
-  const pixelMs = ticks > pixels ? spanMs / Math.max(1, pixels) : 0;
-  const to = pixelMs > 0 ? (Math.floor(until / pixelMs) + 1) * pixelMs : until;
-  return { from: to - spanMs, to, pixelMs };
-}
+type SpanOf = (pixels: number) => Range & { pixelMs: number };
 
 function stretchesIn(window: Window, key: string, pixelMs = 0): Stretch[] {
   const values = window.ring(key);
@@ -65,15 +55,13 @@ export default function StatesPanel(props: { panel: States }) {
   const { metric, states, title } = props.panel;
   let section!: HTMLElement;
   let body!: HTMLDivElement;
+  let element!: HTMLDivElement;
   let track!: HTMLSpanElement;
   const inView = useInView(() => section, [metric]);
   const [filter, setFilter] = createSignal("");
   const [asTable, setAsTable] = createSignal(false);
-  const [pointer, setPointer] = createSignal<Pointer | null>(null);
-  /** The row that the keyboard has chosen, while the focus is here. */
-  const [chosen, setChosen] = createSignal(0);
-  const [focused, setFocused] = createSignal(false);
-  const [said, setSaid] = createSignal("");
+  /** The row at the cursor. */
+  const [chosen, setChosen] = createSignal<number | null>(null);
   const beat = useBeat(inView);
   const stale = useStale(metric);
   const severity = useSeverity(() => [metric, ...stats.seriesOf(metric).map(({ key }) => key)]);
@@ -88,6 +76,25 @@ export default function StatesPanel(props: { panel: States }) {
   const rows = createMemo(() => matching().slice(0, MOST_ROWS));
   const enlarge = () => view.show({ type: "chart", id: metric });
   const meaning = (stretch: Stretch): Meaning => meaningOf(states, stretch, unit());
+
+  const pinched = usePinched(() => element);
+  const drawn = () => [stats.drawn(), pinched()];
+
+  const spanOf: SpanOf = (pixels) => {
+    const { spanMs, ticks, until } = stats.window;
+    const { from, to } = pinched() ?? { from: until - spanMs, to: until };
+    const pixelMs = ticks > pixels ? (to - from) / Math.max(1, pixels) : 0;
+    const end = pixelMs > 0 ? (Math.floor(to / pixelMs) + 1) * pixelMs : to;
+    return { from: end - (to - from), to: end, pixelMs };
+  };
+
+  function axis(): TimeAxis | null {
+    if (Number.isNaN(stats.window.until)) return null;
+    const [all, bars] = [element.getBoundingClientRect(), track.getBoundingClientRect()];
+    const top = Math.max(0, bars.top - all.top);
+    const height = Math.min(element.clientHeight - FOOT, bars.bottom - all.top) - top;
+    return { ...spanOf(bars.width), left: bars.left - all.left, width: bars.width, top, height };
+  }
 
   createEffect(() => {
     const wanted = sections.takeRow(targetOf(props.panel));
@@ -121,17 +128,19 @@ export default function StatesPanel(props: { panel: States }) {
     return [when, `${older ? "more than " : ""}${length}`].filter(Boolean).join(" · ");
   }
 
-  const description = createMemo<{ at: number; text: string }>(
-    (before) => {
-      const now = beat();
-      const all = named();
-      if (Math.abs(now - before.at) < DESCRIBE_EVERY_MS) return before;
-      const parts = untrack(() => all.slice(0, DESCRIBED).map((row) => `${row.name}: ${sayNow(row)}`));
-      const rest = all.length > DESCRIBED ? `The first ${DESCRIBED} of ${all.length} series` : "";
-      if (all.length === 0) return { at: Number.NaN, text: `${title}, state timeline, no current values` };
-      return { at: now, text: [`${title}, state timeline`, rest, ...parts].filter(Boolean).join(". ") };
+  const description = useSeldom(
+    () => {
+      named();
+      return beat();
     },
-    { at: Number.NaN, text: title },
+    () => {
+      const all = named();
+      if (all.length === 0) return `${title}, state timeline, no current values`;
+      const parts = all.slice(0, DESCRIBED).map((row) => `${row.name}: ${sayNow(row)}`);
+      const rest = all.length > DESCRIBED ? `The first ${DESCRIBED} of ${all.length} series` : "";
+      return [`${title}, state timeline`, rest, ...parts].filter(Boolean).join(". ");
+    },
+    title,
   );
 
   function sayNow(row: Named): string {
@@ -139,106 +148,14 @@ export default function StatesPanel(props: { panel: States }) {
     return last === undefined ? "no value" : `${meaning(last).text}, ${lasted(row, last)}`;
   }
 
-  function onPointerMove(event: PointerEvent): void {
-    const { left, width } = track.getBoundingClientRect();
-    const place = (event.target as Element).closest<HTMLElement>("[data-row]")?.dataset.row;
-    const at = event.clientX - left;
-    if (place === undefined || at < 0 || at > width || stats.window.ticks === 0) {
-      leave();
-      return;
-    }
-    const box = body.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    setPointer({ x, y, row: Number(place), share: at / width });
-  }
-
-  /** The time of the tick under the pointer: the ticks move on under a resting one. */
-  const pointed = createMemo(() => {
-    const at = pointer();
-    if (at === null) return null;
-    stats.drawn();
-    const { from, to } = spanOf(stats.window, track.clientWidth);
-    return timeOf(nearestTick(stats.window, from + at.share * (to - from)));
-  });
-  createEffect(() => {
-    const time = pointed();
-    if (time !== null) cursor.move(time);
-  });
-
-  function leave(): void {
-    if (pointer() === null) return;
-    setPointer(null);
-    cursor.move(null);
-  }
-  onCleanup(leave);
-
-  const tip = createMemo(() => {
-    const at = pointer();
-    const time = pointed();
-    const row = at === null ? undefined : rows()[at.row];
-    if (at === null || time === null || row === undefined) return null;
-    const stretch = stretchAt(row, time);
-    const rightwards = at.x < body.clientWidth / 2;
-    return {
-      time: formatWhen(time, stats.window.until),
-      name: row.short,
-      text: stretch === undefined ? "no value" : meaning(stretch).text,
-      lasted: stretch === undefined ? "" : lasted(row, stretch),
-      left: rightwards ? `${at.x + TIP_GAP}px` : "auto",
-      right: rightwards ? "auto" : `${body.clientWidth - at.x + TIP_GAP}px`,
-      top: `${Math.min(at.y - 20, body.clientHeight - 70)}px`,
-    };
-  });
-
   /** The cursor's place along the time, as a share; null outside. */
   const cursorAt = createMemo(() => {
     const time = cursor.time();
     if (time === null || !inView()) return null;
-    stats.drawn();
-    const { from, to } = spanOf(stats.window, track.clientWidth);
+    drawn();
+    const { from, to } = spanOf(track.clientWidth);
     return time < from || time > to ? null : (time - from) / (to - from);
   });
-
-  const isOn = (place: number): boolean =>
-    pointer() === null ? focused() && cursor.time() !== null && chosen() === place : pointer()?.row === place;
-
-  function say(place: number): void {
-    const row = rows()[place];
-    const time = cursor.time() ?? stats.window.newestTime;
-    if (row === undefined) return;
-    const stretch = stretchAt(row, time);
-    setSaid(
-      `${row.name}, ${formatWhen(time, stats.window.until)}: ${stretch === undefined ? "no value" : meaning(stretch).text}`,
-    );
-  }
-
-  /** Move the cursor by ticks, or choose another row. */
-  function onKeyDown(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const newest = stats.window.ticks - 1;
-    const time = cursor.time();
-    const at = time === null ? newest + 1 : nearestTick(stats.window, time);
-    const tick = {
-      ArrowLeft: Math.max(0, at - 1),
-      ArrowRight: Math.min(newest, at + 1),
-      Home: 0,
-      End: newest,
-    }[event.key];
-    const way = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (tick !== undefined && newest >= 0) cursor.move(timeOf(tick));
-    else if (way !== undefined) setChosen((place) => Math.max(0, Math.min(rows().length - 1, place + way)));
-    else if (event.key === "e") enlarge();
-    else if (event.key === "Escape" && time !== null) cursor.move(null);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (tick !== undefined || way !== undefined) {
-      say(chosen());
-      body.querySelector(`[data-row="${chosen()}"]`)?.scrollIntoView({ block: "nearest" });
-    }
-  }
-
-  createEffect(on(cursor.time, (time) => time === null && setSaid(""), { defer: true }));
 
   return (
     <section
@@ -272,26 +189,36 @@ export default function StatesPanel(props: { panel: States }) {
         fallback={<Changes title={title} rows={named()} live={inView} lasted={lasted} meaning={meaning} />}
       >
         <div class="states-body" ref={body}>
-          <div
+          <TimeCanvas
             class="states-scroll"
-            role="img"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move the cursor
-            tabIndex={0}
-            aria-label={description().text}
-            onFocus={() => setFocused(true)}
-            onBlur={() => {
-              setFocused(false);
-              if (pointer() === null) cursor.move(null);
+            label={description()}
+            ref={(found) => {
+              element = found;
             }}
-            onKeyDown={onKeyDown}
-            onPointerMove={onPointerMove}
-            onPointerDown={onPointerMove}
-            onPointerLeave={leave}
-            onPointerCancel={leave}
+            ground={() => body}
+            axis={axis}
+            drawn={drawn}
+            live={inView}
+            reading={(drawing) => (
+              <StatesReading
+                drawing={drawing}
+                rows={rows()}
+                at={stretchAt}
+                meaning={meaning}
+                lasted={lasted}
+                onRow={setChosen}
+                onKey={(key) => {
+                  if (key === "e") enlarge();
+                  return key === "e";
+                }}
+              />
+            )}
           >
             <div class="states-rows">
               <For each={rows()}>
-                {(row, place) => <StateRow row={row} place={place()} meaning={meaning} on={isOn(place())} />}
+                {(row, place) => (
+                  <StateRow {...{ row, meaning, spanOf, drawn }} place={place()} on={chosen() === place()} />
+                )}
               </For>
               <Show when={rows().length === 0}>
                 <p class="no-rows">
@@ -304,7 +231,7 @@ export default function StatesPanel(props: { panel: States }) {
                     {formatCount(rows().length)} of {formatCount(matching().length)}
                   </Show>
                 </span>
-                <Times />
+                <Times spanOf={spanOf} drawn={drawn} />
               </div>
               <div class="states-row states-over">
                 <span class="states-name" />
@@ -315,26 +242,7 @@ export default function StatesPanel(props: { panel: States }) {
                 </span>
               </div>
             </div>
-          </div>
-          <Show when={tip()}>
-            {(shown) => (
-              <div
-                class="tip"
-                aria-hidden="true"
-                style={{ top: shown().top, left: shown().left, right: shown().right }}
-              >
-                <div class="tip-time">{shown().time}</div>
-                <div class="tip-row">
-                  <span>{shown().name}</span>
-                  <b>{shown().text}</b>
-                </div>
-                <div class="tip-time">{shown().lasted}</div>
-              </div>
-            )}
-          </Show>
-          <span class="visually-hidden" role="status">
-            {said()}
-          </span>
+          </TimeCanvas>
         </div>
         <Legend panel={props.panel} />
       </Show>
@@ -342,7 +250,14 @@ export default function StatesPanel(props: { panel: States }) {
   );
 }
 
-function StateRow(props: { row: Named; place: number; on: boolean; meaning: (stretch: Stretch) => Meaning }) {
+function StateRow(props: {
+  row: Named;
+  place: number;
+  on: boolean;
+  meaning: (stretch: Stretch) => Meaning;
+  spanOf: SpanOf;
+  drawn: () => unknown;
+}) {
   const { alerts, stats, theme } = useStores();
   let bar!: HTMLSpanElement;
   let surface: Surface | null = null;
@@ -353,7 +268,7 @@ function StateRow(props: { row: Named; place: number; on: boolean; meaning: (str
     const { window } = stats;
     surface ??= new Surface(bar);
     if (!surface.fit()) return;
-    const span = spanOf(window, surface.width);
+    const span = props.spanOf(surface.width);
     const found = stretchesIn(window, key(), span.pixelMs);
     const bars = found.map((stretch) => ({ ...stretch, meaning: props.meaning(stretch) }));
     drawTimeline(surface, bars, span, colorsOf(theme.shown()));
@@ -363,7 +278,7 @@ function StateRow(props: { row: Named; place: number; on: boolean; meaning: (str
     () => bar,
     useInView(() => bar),
     draw,
-    () => [key(), props.meaning],
+    () => [key(), props.drawn()],
   );
   onCleanup(() => surface?.remove());
   return (
@@ -379,7 +294,7 @@ function StateRow(props: { row: Named; place: number; on: boolean; meaning: (str
   );
 }
 
-function Times() {
+function Times(props: { spanOf: SpanOf; drawn: () => unknown }) {
   const { stats, theme } = useStores();
   let element!: HTMLSpanElement;
   let surface: Surface | null = null;
@@ -387,13 +302,14 @@ function Times() {
   function draw(): void {
     surface ??= new Surface(element);
     if (!surface.fit() || stats.window.ticks === 0) return;
-    drawTimes(surface, spanOf(stats.window, surface.width), colorsOf(theme.shown()));
+    drawTimes(surface, props.spanOf(surface.width), colorsOf(theme.shown()));
   }
 
   useDrawing(
     () => element,
     useInView(() => element),
     draw,
+    () => props.drawn(),
   );
   onCleanup(() => surface?.remove());
   return <span class="states-bar" ref={element} />;

@@ -99,7 +99,7 @@ function StatsRow(props: { line: Line; picture: ChartPicture; at: number | null;
           <span
             class="swatch"
             style={{
-              background: `var(${props.line.color === null ? "--ghost" : colorVariable(props.line.color)})`,
+              background: `var(${colorVariable(props.line.color)})`,
             }}
           />
           <span>{props.line.short}</span>

@@ -1,33 +1,49 @@
-/** The values at the pointer. It stands beside the pointer, never under it. */
+/** The values at the pointer, beside it and never under it, and the same for screen readers. */
 import { For, Show } from "solid-js";
 import { colorVariable } from "../chart/palette";
 import { Icon } from "./Icon";
+import type { Reading } from "./reading";
 
 export interface TipRow {
-  key: string;
   name: string;
   value: string;
   /** The lowest and highest value of a bucket; empty if there is only one. */
-  extremes: string;
-  color: number | null;
+  extremes?: string;
+  /** Null for a line in the background, undefined for none. */
+  color?: number | null;
 }
 
-export interface Tip {
+export interface TipContent {
+  rows: readonly TipRow[];
+  /** What is said below the rows. */
+  foot?: string;
+}
+
+export interface Tip extends TipContent {
   time: string;
   /** The texts of the marks there. */
   marks: readonly string[];
-  rows: readonly TipRow[];
-  /** How many rows more there are. */
-  more: number;
   /** Distances from the edges of the chart; null for the side that is free. */
   left: number | null;
   right: number | null;
   top: number;
 }
 
-export function Tooltip(props: { tip: Tip }) {
+/** What reading a drawing shows and announces. */
+export function Readout(props: { reading: Reading }) {
+  return (
+    <>
+      <Show when={props.reading.tip()}>{(shown) => <Tooltip tip={shown()} />}</Show>
+      <span class="visually-hidden" role="status">
+        {props.reading.said()}
+      </span>
+    </>
+  );
+}
+
+function Tooltip(props: { tip: Tip }) {
   const place = (distance: number | null) => (distance === null ? "auto" : `${distance}px`);
-  const bucketed = () => props.tip.rows.some(({ extremes }) => extremes !== "");
+  const bucketed = () => props.tip.rows.some(({ extremes }) => extremes);
   return (
     <div
       class="tip"
@@ -53,10 +69,9 @@ export function Tooltip(props: { tip: Tip }) {
       <For each={props.tip.rows}>
         {(row) => (
           <div class="tip-row">
-            <span
-              class="swatch"
-              style={{ background: `var(${row.color === null ? "--ghost" : colorVariable(row.color)})` }}
-            />
+            <Show when={row.color !== undefined}>
+              <span class="swatch" style={{ background: `var(${colorVariable(row.color ?? null)})` }} />
+            </Show>
             <span>{row.name}</span>
             <b>{row.value}</b>
             <Show when={bucketed()}>
@@ -65,8 +80,8 @@ export function Tooltip(props: { tip: Tip }) {
           </div>
         )}
       </For>
-      <Show when={props.tip.more > 0}>
-        <div class="tip-time">{props.tip.more} more below</div>
+      <Show when={props.tip.foot}>
+        <div class="tip-time">{props.tip.foot}</div>
       </Show>
     </div>
   );

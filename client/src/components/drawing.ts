@@ -2,7 +2,8 @@
  * When a canvas is drawn: in turn with all others, on each tick while in view, and when its size, the theme
  * or the time zone changes. Off screen it costs nothing.
  */
-import { createEffect, onCleanup, onMount, untrack } from "solid-js";
+import { createEffect, createMemo, onCleanup, onMount, untrack } from "solid-js";
+import type { Range } from "../time/range";
 import { isUtc } from "../time/zone";
 import { useStores } from "./context";
 
@@ -46,4 +47,13 @@ export function useDrawing(
     onCleanup(() => observer.disconnect());
   });
   onCleanup(() => stats.outOfTurn(picture));
+}
+
+/** The range that two fingers on a drawing ask for, before its values are loaded; null for none. */
+export function usePinched(element: () => object): () => Range | null {
+  const { brush } = useStores();
+  return createMemo(() => {
+    const draft = brush.draft();
+    return draft?.mode === "view" && draft.at === element() ? draft.range : null;
+  });
 }
