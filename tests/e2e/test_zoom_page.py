@@ -340,6 +340,8 @@ def test_a_mark_is_on_the_charts_and_says_its_text_to_pointer_and_keyboard(watch
     assert box is not None
     for x in range(int(box["x"] + box["width"] / 2) - 20, int(box["x"] + box["width"] / 2) + 40, 4):
         page.mouse.move(x, box["y"] + 60)
+        # A move is seen with the next frame.
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         if "deploy 4.12.0" in tip.inner_text():
             break
     expect(tip).to_contain_text("deploy 4.12.0")
