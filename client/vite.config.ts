@@ -6,6 +6,7 @@
 import type { Plugin } from "vite";
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
+import { smaller } from "./smaller";
 
 const WORKER_URL = "virtual:worker-url";
 const WORKER = "src/link/shared.worker.ts";
@@ -27,42 +28,21 @@ function workerBesideThePage(): Plugin {
   };
 }
 
-const PRELOAD = "\0vite/preload-helper.js";
-
-/**
- * What Vite calls for a dynamic import. Its own also preloads scripts, of which there is one, and sends events: it is
- * ten times as long. A style sheet that has not loaded rejects, like a script.
- */
-const PRELOAD_CODE = `
-export const __vitePreload = (load, files, base) =>
-  Promise.all([load(), ...files.map((file) => new Promise((resolve, reject) => {
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = new URL(file, base).href;
-    link.onload = resolve;
-    link.onerror = reject;
-    document.head.append(link);
-  }))]).then(([loaded]) => loaded);
-`;
-
-function shortPreload(): Plugin {
-  return {
-    name: "short-preload",
-    apply: "build",
-    enforce: "pre",
-    load: (id) => (id === PRELOAD ? PRELOAD_CODE : null),
-  };
-}
-
 export default defineConfig({
   base: "./",
-  plugins: [solid(), workerBesideThePage(), shortPreload()],
+  plugins: [
+    solid({ solid: { delegateEvents: false, omitNestedClosingTags: true } }),
+    workerBesideThePage(),
+    ...smaller,
+  ],
   build: {
     outDir: "../src/tickboard/server/static",
     emptyOutDir: true,
     target: "es2022",
     // A data: URL would be the one place where the page needs more than 'self' in a Content-Security-Policy.
     assetsInlineLimit: 0,
+    // Reading a property has no effect in this page's code.
+    rolldownOptions: { treeshake: { propertyReadSideEffects: false } },
     modulePreload: {
       polyfill: false,
       resolveDependencies: (_, files, { hostType }) => (hostType === "html" ? files : []),

@@ -77,15 +77,19 @@ function plotted(panel: Plotted, pinned: boolean): JSX.Element {
 function Charts(props: { panels: readonly Plotted[]; pinned?: boolean }) {
   const wide = useWide(() => props.panels);
   const spans = createMemo(() => spansOf(props.panels, wide()));
-  const styleOf = (place: number) => {
-    const { two, twelve, sixty } = spans()[place] ?? { two: 2, twelve: 12, sixty: 60 };
-    return { "--of-two": two, "--of-twelve": twelve, "--of-sixty": sixty };
-  };
+  const spanOf = (place: number) => spans()[place] ?? { two: 2, twelve: 12, sixty: 60 };
   return (
     <div class="charts">
       <For each={props.panels}>
         {(panel, place) => (
-          <div class="place" style={styleOf(place())}>
+          <div
+            class="place"
+            style={{
+              "--of-two": spanOf(place()).two,
+              "--of-twelve": spanOf(place()).twelve,
+              "--of-sixty": spanOf(place()).sixty,
+            }}
+          >
             {plotted(panel, props.pinned ?? false)}
           </div>
         )}

@@ -123,7 +123,10 @@ function Frame(props: { overview: OverviewStore; state: StripState; width: numbe
   const right = () => state.place(state.shown().to);
   const end = (side: Side, label: string) => (
     <Slider
-      {...{ side, label, overview, state }}
+      side={side}
+      label={label}
+      overview={overview}
+      state={state}
       time={state.shown()[side]}
       text={`${formatDate(state.shown()[side])}, ${formatTime(state.shown()[side])}`}
     />
@@ -140,7 +143,8 @@ function Frame(props: { overview: OverviewStore; state: StripState; width: numbe
           label="Range on the page. + and − zoom it"
           time={state.shown().to}
           text={formatRange(state.shown())}
-          {...{ overview, state }}
+          overview={overview}
+          state={state}
         />
         {end("from", "Beginning of the range")}
         {end("to", "End of the range")}

@@ -51,7 +51,10 @@ export function Tip(props: { overview: OverviewStore; time: number; reach: numbe
     <div
       class="strip-tip"
       aria-hidden="true"
-      style={props.left < 0.5 ? { left: percent(props.left) } : { right: percent(1 - props.left) }}
+      style={{
+        left: props.left < 0.5 ? percent(props.left) : undefined,
+        right: props.left < 0.5 ? undefined : percent(1 - props.left),
+      }}
     >
       <b>
         {formatDate(props.time)}, {formatTime(props.time)}
