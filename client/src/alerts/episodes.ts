@@ -61,17 +61,21 @@ function lost(episode: Episode): Episode {
 }
 
 export class Episodes {
-  private readonly known = new Map<string, Episode>();
+  readonly #known = new Map<string, Episode>();
 
   /** @param maxOver limit of ended episodes outside groups. */
-  constructor(private readonly maxOver: number) {}
+  readonly #maxOver: number;
+
+  constructor(maxOver: number) {
+    this.#maxOver = maxOver;
+  }
 
   get all(): Episode[] {
-    return [...this.known.values()];
+    return [...this.#known.values()];
   }
 
   get(id: string): Episode | undefined {
-    return this.known.get(id);
+    return this.#known.get(id);
   }
 
   /**
@@ -82,47 +86,47 @@ export class Episodes {
   take(alerts: readonly Alert[], whole: boolean): Episode[] {
     const fresh = new Set<string>();
     for (const alert of alerts) {
-      const before = this.known.get(alert.id);
+      const before = this.#known.get(alert.id);
       if (before === undefined) fresh.add(alert.id);
-      this.known.set(alert.id, episodeOf(alert, before));
+      this.#known.set(alert.id, episodeOf(alert, before));
     }
-    if (whole) this.lose(new Set(alerts.map(({ id }) => id)));
-    this.group();
-    this.bound();
-    return [...fresh].flatMap((id) => this.known.get(id) ?? []).filter(isFiring);
+    if (whole) this.#lose(new Set(alerts.map(({ id }) => id)));
+    this.#group();
+    this.#bound();
+    return [...fresh].flatMap((id) => this.#known.get(id) ?? []).filter(isFiring);
   }
 
   /** Replace all episodes with these. */
   restore(episodes: readonly Episode[]): void {
-    this.known.clear();
-    for (const episode of episodes) this.known.set(episode.alert.id, episode);
-    this.bound();
+    this.#known.clear();
+    for (const episode of episodes) this.#known.set(episode.alert.id, episode);
+    this.#bound();
   }
 
-  private lose(told: ReadonlySet<string>): void {
-    for (const [id, episode] of this.known) {
-      if (isFiring(episode) && !told.has(id)) this.known.set(id, lost(episode));
+  #lose(told: ReadonlySet<string>): void {
+    for (const [id, episode] of this.#known) {
+      if (isFiring(episode) && !told.has(id)) this.#known.set(id, lost(episode));
     }
   }
 
-  private group(): void {
+  #group(): void {
     const firing = new Map<string, number>();
-    for (const episode of this.known.values()) {
+    for (const episode of this.#known.values()) {
       const rule = ruleOf(episode.alert);
       if (isFiring(episode)) firing.set(rule, (firing.get(rule) ?? 0) + 1);
     }
-    for (const [id, episode] of this.known) {
+    for (const [id, episode] of this.#known) {
       const many = (firing.get(ruleOf(episode.alert)) ?? 0) > GROUP_ABOVE;
-      if (many && isFiring(episode) && !episode.grouped) this.known.set(id, { ...episode, grouped: true });
+      if (many && isFiring(episode) && !episode.grouped) this.#known.set(id, { ...episode, grouped: true });
     }
   }
 
   /** Keep all firing episodes, and the ended ones that ended last. */
-  private bound(): void {
+  #bound(): void {
     const over = this.all.filter((episode) => !isFiring(episode)).sort(lastEndedFirst);
     const dropped = (grouped: boolean, most: number): Episode[] =>
       over.filter((episode) => episode.grouped === grouped).slice(most);
-    const gone = [...dropped(false, this.maxOver), ...dropped(true, MAX_GROUPED_OVER)];
-    for (const { alert } of gone) this.known.delete(alert.id);
+    const gone = [...dropped(false, this.#maxOver), ...dropped(true, MAX_GROUPED_OVER)];
+    for (const { alert } of gone) this.#known.delete(alert.id);
   }
 }

@@ -33,33 +33,33 @@ function episodeAt(alert: Alert, at: number): Episode {
 
 /** The alerts of a range, for every moment in it. */
 export class Moments {
-  private readonly alerts: readonly { alert: Alert; changes: readonly number[] }[];
+  readonly #alerts: readonly { alert: Alert; changes: readonly number[] }[];
   /** The changes of all alerts, ascending. */
-  private readonly changes: Float64Array;
-  private readonly known = new Map<string, { changes: number; episode: Episode }>();
-  private passed = -1;
-  private last: readonly Episode[] = [];
+  readonly #changes: Float64Array;
+  readonly #known = new Map<string, { changes: number; episode: Episode }>();
+  #passed = -1;
+  #last: readonly Episode[] = [];
 
   constructor(alerts: readonly Alert[]) {
-    this.alerts = alerts.map((alert) => ({ alert, changes: changesOf(alert) }));
-    this.changes = Float64Array.from(this.alerts.flatMap(({ changes }) => changes)).sort();
+    this.#alerts = alerts.map((alert) => ({ alert, changes: changesOf(alert) }));
+    this.#changes = Float64Array.from(this.#alerts.flatMap(({ changes }) => changes)).sort();
   }
 
   /** The alerts that had fired before a moment; the same array and the same episodes while nothing changes. */
   at(moment: number): readonly Episode[] {
-    const passed = countBefore(this.changes, moment);
-    if (passed === this.passed) return this.last;
-    this.passed = passed;
-    this.last = this.alerts.flatMap(({ alert, changes: [fired, ...others] }) => {
+    const passed = countBefore(this.#changes, moment);
+    if (passed === this.#passed) return this.#last;
+    this.#passed = passed;
+    this.#last = this.#alerts.flatMap(({ alert, changes: [fired, ...others] }) => {
       if (!(fired < moment)) return [];
       const changes = others.filter((time) => time < moment).length;
-      const known = this.known.get(alert.id);
+      const known = this.#known.get(alert.id);
       if (known?.changes === changes) return known.episode;
       const episode = episodeAt(alert, moment);
-      this.known.set(alert.id, { changes, episode });
+      this.#known.set(alert.id, { changes, episode });
       return episode;
     });
-    return this.last;
+    return this.#last;
   }
 }
 

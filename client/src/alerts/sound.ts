@@ -10,25 +10,25 @@ const STEP_S = 0.19;
 const VOLUME = 0.16;
 
 export class Sound {
-  private context: AudioContext | null = null;
+  #context: AudioContext | null = null;
 
   /** Unlock audio. Call it from a click or key handler. */
   prepare(): void {
     if (typeof AudioContext === "undefined") return;
-    this.context ??= new AudioContext();
-    void this.context.resume().catch(() => {});
+    this.#context ??= new AudioContext();
+    void this.#context.resume().catch(() => {});
   }
 
   ring(tone: Tone): void {
-    const { context } = this;
+    const context = this.#context;
     if (context?.state !== "running") return;
     NOTES[tone].forEach((frequency, i) => {
-      this.play(context, frequency, context.currentTime + i * STEP_S);
+      this.#play(context, frequency, context.currentTime + i * STEP_S);
     });
   }
 
   /** Fades in and out: an abrupt end clicks. */
-  private play(context: AudioContext, frequency: number, at: number): void {
+  #play(context: AudioContext, frequency: number, at: number): void {
     const tone = new OscillatorNode(context, { type: "triangle", frequency });
     const volume = new GainNode(context, { gain: 0 });
     volume.gain.setValueAtTime(0, at);

@@ -50,72 +50,76 @@ interface Pinch {
 export class Gesture {
   /** What the gesture would do if it ended now; null for nothing. */
   draft: Draft | null = null;
-  private readonly down = new Map<number, Pointer>();
-  private pressed: Pressed | null = null;
-  private pinch: Pinch | null = null;
+  readonly #down = new Map<number, Pointer>();
+  #pressed: Pressed | null = null;
+  #pinch: Pinch | null = null;
 
   /** @param axis the axis now: it may move under a pointer that rests. */
-  constructor(private readonly axis: () => TimeAxis | null) {}
+  readonly #axis: () => TimeAxis | null;
+
+  constructor(axis: () => TimeAxis | null) {
+    this.#axis = axis;
+  }
 
   /** Whether a finger rests where it went down, so that `hold` may follow. */
   get rests(): boolean {
-    return this.pressed?.touch === true && this.draft === null && this.down.size === 1;
+    return this.#pressed?.touch === true && this.draft === null && this.#down.size === 1;
   }
 
   /** Whether a pointer is down. */
   get goesOn(): boolean {
-    return this.down.size > 0;
+    return this.#down.size > 0;
   }
 
   /** Whether the pointers that are down belong to a gesture, also one that has no range yet. */
   get claims(): boolean {
-    return this.draft !== null || this.pinch !== null;
+    return this.draft !== null || this.#pinch !== null;
   }
 
   press(press: Press): void {
-    const axis = this.axis();
+    const axis = this.#axis();
     if (axis === null) return;
     const { id, x, y } = press;
-    this.down.set(id, { id, x, y });
-    if (this.down.size > 1) this.beginPinch(axis);
+    this.#down.set(id, { id, x, y });
+    if (this.#down.size > 1) this.#beginPinch(axis);
     else
-      this.pressed = isOn(axis, x) ? { ...press, time: timeAt(axis, x), spanMs: axis.to - axis.from } : null;
+      this.#pressed = isOn(axis, x) ? { ...press, time: timeAt(axis, x), spanMs: axis.to - axis.from } : null;
   }
 
   /** A finger has rested for long: what follows is a brush. */
   hold(): void {
-    if (!this.rests || this.pressed === null) return;
-    this.draft = { mode: "brush", range: between(this.pressed.time, this.pressed.time) };
+    if (!this.rests || this.#pressed === null) return;
+    this.draft = { mode: "brush", range: between(this.#pressed.time, this.#pressed.time) };
   }
 
   move({ id, x, y }: Pointer): void {
-    const axis = this.axis();
-    if (axis === null || !this.down.has(id)) return;
-    this.down.set(id, { id, x, y });
-    if (this.pinch !== null) this.movePinch(axis, this.pinch);
-    else if (this.pressed !== null) this.drag(axis, this.pressed, x, y);
+    const axis = this.#axis();
+    if (axis === null || !this.#down.has(id)) return;
+    this.#down.set(id, { id, x, y });
+    if (this.#pinch !== null) this.#movePinch(axis, this.#pinch);
+    else if (this.#pressed !== null) this.#drag(axis, this.#pressed, x, y);
   }
 
   /** A pointer is up. Return what its gesture has come to; null for nothing. */
   release(id: number): Draft | null {
-    if (!this.down.delete(id)) return null;
+    if (!this.#down.delete(id)) return null;
     const { draft } = this;
-    this.pressed = this.pinch = this.draft = null;
+    this.#pressed = this.#pinch = this.draft = null;
     return draft === null || draft.range.from === draft.range.to ? null : draft;
   }
 
   /** End without a result. */
   cancel(): void {
-    this.down.clear();
-    this.pressed = this.pinch = this.draft = null;
+    this.#down.clear();
+    this.#pressed = this.#pinch = this.draft = null;
   }
 
-  private drag(axis: TimeAxis, pressed: Pressed, x: number, y: number): void {
+  #drag(axis: TimeAxis, pressed: Pressed, x: number, y: number): void {
     if (this.draft === null) {
       const [across, along] = [Math.abs(x - pressed.x), Math.abs(y - pressed.y)];
       if (pressed.touch) {
         // It reads values or scrolls the page.
-        if (Math.hypot(across, along) > REST_PX) this.pressed = null;
+        if (Math.hypot(across, along) > REST_PX) this.#pressed = null;
         return;
       }
       if (across < DRAG_PX) return;
@@ -129,16 +133,16 @@ export class Gesture {
     this.draft = { mode, range: between(pressed.time, timeAt(axis, x)) };
   }
 
-  private beginPinch({ from, to, ...axis }: TimeAxis): void {
-    const fingers = this.fingers();
+  #beginPinch({ from, to, ...axis }: TimeAxis): void {
+    const fingers = this.#fingers();
     if (fingers === null) return;
-    this.pressed = this.draft = null;
+    this.#pressed = this.draft = null;
     const about = timeAt({ from, to, ...axis }, fingers.middle);
-    this.pinch = { range: { from, to }, about, apart: fingers.apart };
+    this.#pinch = { range: { from, to }, about, apart: fingers.apart };
   }
 
-  private movePinch({ left, width }: TimeAxis, { range, about, apart }: Pinch): void {
-    const fingers = this.fingers();
+  #movePinch({ left, width }: TimeAxis, { range, about, apart }: Pinch): void {
+    const fingers = this.#fingers();
     if (fingers === null) return;
     const { from, to } = scaled(range, about, apart / fingers.apart);
     // The time that was between the fingers stays between them.
@@ -146,8 +150,8 @@ export class Gesture {
     this.draft = { mode: "view", range: { from: from + moved, to: to + moved } };
   }
 
-  private fingers(): { middle: number; apart: number } | null {
-    const [one, other] = this.down.values();
+  #fingers(): { middle: number; apart: number } | null {
+    const [one, other] = this.#down.values();
     if (other === undefined) return null;
     const apart = Math.max(APART_PX, Math.hypot(one.x - other.x, one.y - other.y));
     return { middle: (one.x + other.x) / 2, apart };

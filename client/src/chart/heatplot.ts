@@ -52,38 +52,41 @@ interface Layout {
 const EMPTY: Cells = { edges: [], columns: [], rates: new Float64Array(0), most: 0 };
 
 export class HeatPlot {
-  private readonly surface: Surface;
-  private overlay: Surface | null = null;
-  private scene: HeatScene | null = null;
-  private layout: Layout | null = null;
-  private cursor: { time: number; row: number | null } | null = null;
-  private drawnSize = "";
+  readonly #surface: Surface;
+  #overlay: Surface | null = null;
+  #scene: HeatScene | null = null;
+  #layout: Layout | null = null;
+  #cursor: { time: number; row: number | null } | null = null;
+  #drawnSize = "";
   /** The cells of the last drawing. */
   cells: Cells = EMPTY;
 
-  constructor(private readonly element: HTMLElement) {
-    this.surface = new Surface(element);
+  readonly #element: HTMLElement;
+
+  constructor(element: HTMLElement) {
+    this.#element = element;
+    this.#surface = new Surface(element);
   }
 
   get canvas(): HTMLCanvasElement {
-    return this.surface.canvas;
+    return this.#surface.canvas;
   }
 
   /** The time axis of the last drawing; null before the first. */
   get timeAxis(): TimeAxis | null {
-    if (this.layout === null) return null;
-    const { box, from, to } = this.layout;
+    if (this.#layout === null) return null;
+    const { box, from, to } = this.#layout;
     return { ...box, from, to };
   }
 
   draw(scene: HeatScene): void {
-    if (!this.surface.fit()) return;
-    const { width, height, ratio } = this.surface;
+    if (!this.#surface.fit()) return;
+    const { width, height, ratio } = this.#surface;
     const size = `${width} ${height} ${ratio}`;
-    if (this.scene !== null && size === this.drawnSize && isSame(scene, this.scene)) return;
-    this.scene = scene;
-    this.drawnSize = size;
-    const context = this.surface.begin();
+    if (this.#scene !== null && size === this.#drawnSize && isSame(scene, this.#scene)) return;
+    this.#scene = scene;
+    this.#drawnSize = size;
+    const context = this.#surface.begin();
     context.font = FONT;
     const { ring, intervalMs, spanMs, until, sets, unit } = scene;
     const from = until - spanMs - intervalMs / 2;
@@ -94,27 +97,28 @@ export class HeatPlot {
       columnMs: intervalMs * Math.ceil((COLUMN * (to - from)) / intervalMs / plain.width),
       most: Math.floor(plain.height / ROW),
     });
-    const labels = this.labels(unit, plain.height);
+    const labels = this.#labels(unit, plain.height);
     const left = axisWidth(
       context,
       labels.map(({ text }) => text),
     );
-    this.layout = { box: boxOf(width, height, left, 0), from, to };
-    this.drawCells(context, scene);
-    this.drawAxes(context, scene, labels);
-    this.drawCursor();
+    this.#layout = { box: boxOf(width, height, left, 0), from, to };
+    this.#drawCells(context, scene);
+    this.#drawAxes(context, scene, labels);
+    this.#drawCursor();
   }
 
   /** Move the cursor to a time and a row; null removes it. */
   moveCursor(time: number | null, row: number | null): void {
-    if (time === null && this.cursor === null) return;
-    this.cursor = time === null ? null : { time, row };
-    this.drawCursor();
+    if (time === null && this.#cursor === null) return;
+    this.#cursor = time === null ? null : { time, row };
+    this.#drawCursor();
   }
 
   /** The cell at a position; null outside the axes, or where no tick is. */
   cellAt(x: number, y: number): Cell | null {
-    const { layout, cells } = this;
+    const { cells } = this;
+    const layout = this.#layout;
     if (layout === null || cells.columns.length === 0) return null;
     const { box, from, to } = layout;
     if (x < box.left || x > box.left + box.width || y < box.top || y > box.top + box.height) return null;
@@ -134,12 +138,12 @@ export class HeatPlot {
   }
 
   destroy(): void {
-    this.surface.remove();
-    this.overlay?.remove();
+    this.#surface.remove();
+    this.#overlay?.remove();
   }
 
   /** The texts at the ends of rows, as many as there is room for. */
-  private labels(unit: string, height: number): { edge: number; text: string }[] {
+  #labels(unit: string, height: number): { edge: number; text: string }[] {
     const { edges } = this.cells;
     const step = Math.ceil(((edges.length - 1) * LABEL_SPACE) / Math.max(1, height));
     return everyOf(edges, Math.max(1, step))
@@ -147,57 +151,58 @@ export class HeatPlot {
       .map((edge) => ({ edge, text: edgeText(edges[edge], unit) }));
   }
 
-  private x(time: number): number {
-    const { box, from, to } = this.layout as Layout;
+  #x(time: number): number {
+    const { box, from, to } = this.#layout as Layout;
     return box.left + ((time - from) / (to - from)) * box.width;
   }
 
-  private y(edge: number): number {
-    const { box } = this.layout as Layout;
+  #y(edge: number): number {
+    const { box } = this.#layout as Layout;
     return box.top + box.height - (edge / Math.max(1, this.cells.edges.length - 1)) * box.height;
   }
 
   /** Round to whole device pixels, so that neighbouring cells neither overlap nor leave a seam. */
-  private snap(place: number): number {
-    const { ratio } = this.surface;
+  #snap(place: number): number {
+    const { ratio } = this.#surface;
     return Math.round(place * ratio) / ratio;
   }
 
-  private drawCells(context: CanvasRenderingContext2D, { colors, stale }: HeatScene): void {
-    const { cells, layout } = this;
+  #drawCells(context: CanvasRenderingContext2D, { colors, stale }: HeatScene): void {
+    const { cells } = this;
+    const layout = this.#layout;
     const { box } = layout as Layout;
     const rows = cells.edges.length - 1;
     context.fillStyle = stale ? colors.ghost : colors.lines[0];
     cells.columns.forEach(({ from, to, total }, column) => {
       if (!(total > 0)) return;
-      const left = this.snap(Math.max(box.left, this.x(from)));
-      const right = this.snap(Math.min(box.left + box.width, this.x(to)));
+      const left = this.#snap(Math.max(box.left, this.#x(from)));
+      const right = this.#snap(Math.min(box.left + box.width, this.#x(to)));
       const gap = right - left >= GAP_FROM ? GAP : 0;
       for (let row = 0; row < rows; row++) {
         const rate = cells.rates[column * rows + row];
         if (!(rate > 0) || right <= left) continue;
-        const top = this.snap(this.y(row + 1));
+        const top = this.#snap(this.#y(row + 1));
         context.globalAlpha = FAINTEST + (1 - FAINTEST) * (rate / total / cells.most);
-        context.fillRect(left, top, right - left - gap, this.snap(this.y(row)) - top - GAP);
+        context.fillRect(left, top, right - left - gap, this.#snap(this.#y(row)) - top - GAP);
       }
     });
     context.globalAlpha = 1;
   }
 
-  private drawAxes(
+  #drawAxes(
     context: CanvasRenderingContext2D,
     { colors }: HeatScene,
     labels: readonly { edge: number; text: string }[],
   ): void {
-    const { surface } = this;
-    const { box, from, to } = this.layout as Layout;
+    const surface = this.#surface;
+    const { box, from, to } = this.#layout as Layout;
     const foot = box.top + box.height;
     context.lineWidth = 1;
     context.fillStyle = colors.textFaint;
     context.strokeStyle = colors.axis;
     context.textAlign = "right";
     for (const { edge, text } of labels) {
-      const place = surface.sharp(this.y(edge));
+      const place = surface.sharp(this.#y(edge));
       rule(context, box.left - 3, place, box.left, place);
       context.fillText(text, box.left - LABEL.FROM_PLOT, Math.max(MIDDLE * 2, place + MIDDLE - 0.5));
     }
@@ -207,15 +212,18 @@ export class HeatPlot {
     context.textAlign = "center";
     times.values.forEach((time, i) => {
       const half = textWidth(context, times.texts[i]) / 2;
-      const place = this.x(time);
+      const place = this.#x(time);
       if (place - half < 0 || place + half > surface.width) return;
       context.fillText(times.texts[i], place, foot + 16);
       rule(context, surface.sharp(place), foot, surface.sharp(place), foot + 3);
     });
   }
 
-  private drawCursor(): void {
-    const { cells, cursor, layout, scene } = this;
+  #drawCursor(): void {
+    const { cells } = this;
+    const cursor = this.#cursor;
+    const layout = this.#layout;
+    const scene = this.#scene;
     if (
       cursor === null ||
       layout === null ||
@@ -223,27 +231,27 @@ export class HeatPlot {
       cursor.time < layout.from ||
       cells.columns.length === 0
     ) {
-      this.overlay?.remove();
-      this.overlay = null;
+      this.#overlay?.remove();
+      this.#overlay = null;
       return;
     }
-    if (this.overlay === null) {
-      this.overlay = new Surface(this.element);
-      this.overlay.canvas.className = "cursor";
+    if (this.#overlay === null) {
+      this.#overlay = new Surface(this.#element);
+      this.#overlay.canvas.className = "cursor";
     }
-    const { overlay } = this;
+    const overlay = this.#overlay;
     if (!overlay.fit()) return;
     const context = overlay.begin();
     const { box } = layout;
     const { from, to } = cells.columns[this.columnAt(cursor.time)];
-    const left = Math.max(box.left, this.x(from));
-    const right = Math.min(box.left + box.width, this.x(to));
+    const left = Math.max(box.left, this.#x(from));
+    const right = Math.min(box.left + box.width, this.#x(to));
     context.lineWidth = 1;
     context.strokeStyle = scene.colors.textFaint;
     const middle = overlay.sharp((left + right) / 2);
     rule(context, middle, box.top, middle, box.top + box.height);
     if (cursor.row === null) return;
-    const [top, bottom] = [this.y(cursor.row + 1), this.y(cursor.row)];
+    const [top, bottom] = [this.#y(cursor.row + 1), this.#y(cursor.row)];
     context.lineWidth = 1.5;
     context.strokeStyle = scene.colors.text;
     context.strokeRect(left - 1, top - 1, right - left + 2, bottom - top + 2);

@@ -41,93 +41,98 @@ const TEXT_HEIGHT = 14;
 const MIDDLE = 4;
 
 export class Plot {
-  private readonly surface: Surface;
-  private overlay: Surface | null = null;
-  private scene: Scene | null = null;
-  private layout: Layout | null = null;
-  private range: Range | null = null;
-  private cursor: number | null = null;
-  private drawnSize = "";
+  readonly #surface: Surface;
+  #overlay: Surface | null = null;
+  #scene: Scene | null = null;
+  #layout: Layout | null = null;
+  #range: Range | null = null;
+  #cursor: number | null = null;
+  #drawnSize = "";
 
-  constructor(private readonly element: HTMLElement) {
-    this.surface = new Surface(element);
+  readonly #element: HTMLElement;
+
+  constructor(element: HTMLElement) {
+    this.#element = element;
+    this.#surface = new Surface(element);
   }
 
   /** The range of the value axis in the last drawing. */
   get axis(): Range {
-    return this.layout?.range ?? { min: 0, max: 1 };
+    return this.#layout?.range ?? { min: 0, max: 1 };
   }
 
   /** Whether the last drawing had room for the labels at the lines' ends. */
   get hasLabels(): boolean {
-    return (this.layout?.labels.length ?? 0) > 0;
+    return (this.#layout?.labels.length ?? 0) > 0;
   }
 
   get canvas(): HTMLCanvasElement {
-    return this.surface.canvas;
+    return this.#surface.canvas;
   }
 
   /** The width in pixels of the screen. */
-  private get pixels(): number {
-    return Math.max(1, Math.round(this.surface.width * this.surface.ratio));
+  get #pixels(): number {
+    return Math.max(1, Math.round(this.#surface.width * this.#surface.ratio));
   }
 
   /** The time axis of the last drawing; null before the first. */
   get timeAxis(): TimeAxis | null {
-    if (this.layout === null) return null;
-    const { box, from, to } = this.layout;
+    if (this.#layout === null) return null;
+    const { box, from, to } = this.#layout;
     return { ...box, from, to };
   }
 
   draw(scene: Scene): void {
-    if (!this.surface.fit()) return;
-    const { width, height, ratio } = this.surface;
+    if (!this.#surface.fit()) return;
+    const { width, height, ratio } = this.#surface;
     const size = `${width} ${height} ${ratio} ${isUtc()}`;
-    if (size === this.drawnSize && this.scene !== null && isSame(scene, this.scene)) return;
-    if (scene.scale !== this.scene?.scale || scene.unit !== this.scene.unit) this.range = null;
-    this.drawnSize = size;
-    this.scene = scene;
-    const context = this.surface.begin();
+    if (size === this.#drawnSize && this.#scene !== null && isSame(scene, this.#scene)) return;
+    if (scene.scale !== this.#scene?.scale || scene.unit !== this.#scene.unit) this.#range = null;
+    this.#drawnSize = size;
+    this.#scene = scene;
+    const context = this.#surface.begin();
     context.font = FONT;
     context.lineJoin = "round";
-    const layout = this.arrange(scene, context);
-    this.layout = layout;
-    this.drawShades(context, scene, layout);
-    this.drawAxes(context, scene, layout);
+    const layout = this.#arrange(scene, context);
+    this.#layout = layout;
+    this.#drawShades(context, scene, layout);
+    this.#drawAxes(context, scene, layout);
     context.save();
     context.beginPath();
     context.rect(layout.box.left, layout.box.top - DOT, layout.box.width + DOT, layout.box.height + 2 * DOT);
     context.clip();
-    drawLines(context, scene, layout, this.pixels);
+    drawLines(context, scene, layout, this.#pixels);
     context.restore();
-    this.drawThresholds(context, scene, layout);
-    this.drawEpisodes(context, scene, layout);
-    this.drawLabels(context, scene, layout);
-    if (this.cursor !== null) this.drawCursor();
+    this.#drawThresholds(context, scene, layout);
+    this.#drawEpisodes(context, scene, layout);
+    this.#drawLabels(context, scene, layout);
+    if (this.#cursor !== null) this.#drawCursor();
   }
 
   /** Move the cursor to a time; null removes it. */
   moveCursor(time: number | null): void {
-    if (time === this.cursor && time === null) return;
-    this.cursor = time;
-    this.drawCursor();
+    if (time === this.#cursor && time === null) return;
+    this.#cursor = time;
+    this.#drawCursor();
   }
 
   /** The index of the tick nearest to a position, oldest first; null outside the axes. */
   tickAt(x: number): number | null {
-    const { scene, timeAxis } = this;
+    const { timeAxis } = this;
+    const scene = this.#scene;
     if (scene === null || timeAxis === null || scene.ring.ticks === 0) return null;
     return isOn(timeAxis, x, DOT) ? this.nearestTick(timeAt(timeAxis, x)) : null;
   }
 
   /** The index of the tick nearest to a time. */
   nearestTick(time: number): number {
-    return nearestTick((this.scene as Scene).ring, time);
+    return nearestTick((this.#scene as Scene).ring, time);
   }
 
   /** The key of the line whose label is at a position; undefined if there is none. */
   labelAt(x: number, y: number): string | undefined {
-    const { scene, layout } = this;
+    const scene = this.#scene;
+    const layout = this.#layout;
     if (scene === null || layout === null || x < layout.box.left + layout.box.width + LABEL.FROM_PLOT)
       return undefined;
     const i = layout.labels.findIndex((place) => Math.abs(place - y) <= TEXT_HEIGHT / 2);
@@ -136,7 +141,8 @@ export class Plot {
 
   /** The key of the line nearest to a height at a tick; undefined if none has a value there. */
   nearestLine(tick: number, y: number): string | undefined {
-    const { scene, layout } = this;
+    const scene = this.#scene;
+    const layout = this.#layout;
     if (scene === null || layout === null) return undefined;
     const slot = (scene.ring.oldest + tick) % scene.ring.times.length;
     let [found, least, sum] = [undefined as string | undefined, Number.POSITIVE_INFINITY, 0];
@@ -151,17 +157,17 @@ export class Plot {
   }
 
   destroy(): void {
-    this.surface.remove();
-    this.overlay?.remove();
+    this.#surface.remove();
+    this.#overlay?.remove();
   }
 
-  private arrange(scene: Scene, context: CanvasRenderingContext2D): Layout {
-    const { width, height } = this.surface;
+  #arrange(scene: Scene, context: CanvasRenderingContext2D): Layout {
+    const { width, height } = this.#surface;
     const { ring, lines, spanMs, until } = scene;
-    const { pixels } = this;
+    const pixels = this.#pixels;
     const [low, high] = takeLines(scene, pixels);
-    this.range = rangeOf(scene, this.range, low, high);
-    const { range } = this;
+    this.#range = rangeOf(scene, this.#range, low, high);
+    const range = this.#range;
     const logarithmic = scene.scale === "log";
     const axis = axisLabels(range, boxOf(width, height, 0, 0).height, scene.unit, logarithmic);
     const values = scene.labelled ? lines.map((line) => lastText(scene, line)) : [];
@@ -184,7 +190,7 @@ export class Plot {
     return { box, range, from, to, x, y, labels };
   }
 
-  private drawShades(context: CanvasRenderingContext2D, { shades, colors }: Scene, layout: Layout): void {
+  #drawShades(context: CanvasRenderingContext2D, { shades, colors }: Scene, layout: Layout): void {
     const { box } = layout;
     context.globalAlpha = SHADE_ALPHA;
     for (const shade of shades) {
@@ -196,7 +202,7 @@ export class Plot {
     context.globalAlpha = 1;
   }
 
-  private drawEpisodes(context: CanvasRenderingContext2D, { shades, colors }: Scene, layout: Layout): void {
+  #drawEpisodes(context: CanvasRenderingContext2D, { shades, colors }: Scene, layout: Layout): void {
     const { box } = layout;
     for (const shade of shades) {
       const [left, width] = shadeExtent(shade, layout);
@@ -206,12 +212,8 @@ export class Plot {
     }
   }
 
-  private drawAxes(
-    context: CanvasRenderingContext2D,
-    scene: Scene,
-    { box, range, from, to, x, y }: Layout,
-  ): void {
-    const { surface } = this;
+  #drawAxes(context: CanvasRenderingContext2D, scene: Scene, { box, range, from, to, x, y }: Layout): void {
+    const surface = this.#surface;
     const { colors, unit } = scene;
     const axis = axisLabels(range, box.height, unit, scene.scale === "log");
     context.lineWidth = 1;
@@ -236,11 +238,11 @@ export class Plot {
     });
   }
 
-  private drawThresholds(context: CanvasRenderingContext2D, scene: Scene, { box, range, y }: Layout): void {
+  #drawThresholds(context: CanvasRenderingContext2D, scene: Scene, { box, range, y }: Layout): void {
     const { colors, thresholds } = scene;
     for (const { value, severity, label } of thresholds) {
       if (value <= range.min || value > range.max) continue;
-      const place = this.surface.sharp(y(value));
+      const place = this.#surface.sharp(y(value));
       context.strokeStyle = colors.severity[severity];
       context.globalAlpha = THRESHOLD_ALPHA;
       context.lineWidth = 1;
@@ -259,7 +261,7 @@ export class Plot {
     }
   }
 
-  private drawLabels(context: CanvasRenderingContext2D, scene: Scene, { box, labels }: Layout): void {
+  #drawLabels(context: CanvasRenderingContext2D, scene: Scene, { box, labels }: Layout): void {
     if (labels.length === 0) return;
     const { colors, isolated, lines } = scene;
     const left = box.left + box.width + LABEL.FROM_PLOT;
@@ -276,13 +278,15 @@ export class Plot {
     lines.forEach((line, i) => {
       if (line.stale) return;
       context.fillStyle = stands(line) ? colors.text : colors.textFaint;
-      context.fillText(lastText(scene, line), this.surface.width - 2, labels[i] + MIDDLE - 0.5);
+      context.fillText(lastText(scene, line), this.#surface.width - 2, labels[i] + MIDDLE - 0.5);
     });
     context.font = FONT;
   }
 
-  private drawCursor(): void {
-    const { scene, layout, cursor } = this;
+  #drawCursor(): void {
+    const scene = this.#scene;
+    const layout = this.#layout;
+    const cursor = this.#cursor;
     const { ring } = scene ?? {};
     if (
       scene === null ||
@@ -292,15 +296,15 @@ export class Plot {
       cursor === null ||
       cursor < layout.from
     ) {
-      this.overlay?.remove();
-      this.overlay = null;
+      this.#overlay?.remove();
+      this.#overlay = null;
       return;
     }
-    if (this.overlay === null) {
-      this.overlay = new Surface(this.element);
-      this.overlay.canvas.className = "cursor";
+    if (this.#overlay === null) {
+      this.#overlay = new Surface(this.#element);
+      this.#overlay.canvas.className = "cursor";
     }
-    const { overlay } = this;
+    const overlay = this.#overlay;
     const { box, x, y } = layout;
     if (!overlay.fit()) return;
     const context = overlay.begin();

@@ -62,19 +62,19 @@ export class Points {
     this.length = 0;
     const { ticks } = ring;
     if (ticks > 2 * pixels)
-      this.takeReduced(ring, { lows: values, highs: values }, spanMs / Math.max(1, pixels));
-    else this.takeAll(ring, values);
+      this.#takeReduced(ring, { lows: values, highs: values }, spanMs / Math.max(1, pixels));
+    else this.#takeAll(ring, values);
   }
 
   /** Read the extremes of all buckets, or of each pixel if there are more. */
   takeBand(ring: Ring, band: Band, spanMs: number, pixels: number): void {
     this.length = 0;
-    this.takeReduced(ring, band, spanMs / Math.max(1, pixels));
+    this.#takeReduced(ring, band, spanMs / Math.max(1, pixels));
   }
 
-  private takeAll({ times, oldest, ticks }: Ring, values: Float64Array): void {
+  #takeAll({ times, oldest, ticks }: Ring, values: Float64Array): void {
     const capacity = times.length;
-    this.reserve(ticks);
+    this.#reserve(ticks);
     for (let i = 0, slot = oldest; i < ticks; i++) {
       this.times[i] = times[slot];
       this.values[i] = values[slot];
@@ -84,7 +84,7 @@ export class Points {
   }
 
   /** Pixels start at whole multiples of `pixelMs`, so that a point keeps its value as it moves. */
-  private takeReduced({ times, oldest, ticks }: Ring, { lows, highs }: Band, pixelMs: number): void {
+  #takeReduced({ times, oldest, ticks }: Ring, { lows, highs }: Band, pixelMs: number): void {
     const capacity = times.length;
     let pixel = Number.NaN;
     let low = Number.NaN;
@@ -97,7 +97,7 @@ export class Points {
       if (++slot === capacity) slot = 0;
       const here = Math.floor(time / pixelMs);
       if (here !== pixel) {
-        if (i > 0) this.close(low, lowTime, high, highTime);
+        if (i > 0) this.#close(low, lowTime, high, highTime);
         pixel = here;
         low = high = Number.NaN;
         lowTime = highTime = time;
@@ -111,22 +111,22 @@ export class Points {
         highTime = time;
       }
     }
-    if (ticks > 0) this.close(low, lowTime, high, highTime);
+    if (ticks > 0) this.#close(low, lowTime, high, highTime);
   }
 
-  private close(low: number, lowTime: number, high: number, highTime: number): void {
-    if (lowTime <= highTime) this.push(lowTime, low);
-    if (low !== high && !Number.isNaN(low)) this.push(highTime, high);
-    if (lowTime > highTime) this.push(lowTime, low);
+  #close(low: number, lowTime: number, high: number, highTime: number): void {
+    if (lowTime <= highTime) this.#push(lowTime, low);
+    if (low !== high && !Number.isNaN(low)) this.#push(highTime, high);
+    if (lowTime > highTime) this.#push(lowTime, low);
   }
 
-  private push(time: number, value: number): void {
-    if (this.length === this.times.length) this.reserve(2 * this.length);
+  #push(time: number, value: number): void {
+    if (this.length === this.times.length) this.#reserve(2 * this.length);
     this.times[this.length] = time;
     this.values[this.length++] = value;
   }
 
-  private reserve(length: number): void {
+  #reserve(length: number): void {
     if (this.times.length >= length) return;
     const [times, values] = [this.times, this.values];
     this.times = new Float64Array(length);

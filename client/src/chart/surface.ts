@@ -10,7 +10,10 @@ export class Surface {
   /** Device pixels per CSS pixel. */
   ratio = 1;
 
-  constructor(private readonly element: HTMLElement) {
+  readonly #element: HTMLElement;
+
+  constructor(element: HTMLElement) {
+    this.#element = element;
     const context = this.canvas.getContext("2d");
     if (context === null) throw new Error("This browser cannot draw on a canvas");
     this.context = context;
@@ -19,7 +22,7 @@ export class Surface {
 
   /** Resize to the element; return whether there is room to draw. A new size clears the canvas. */
   fit(): boolean {
-    const { clientWidth, clientHeight } = this.element;
+    const { clientWidth, clientHeight } = this.#element;
     this.width = clientWidth;
     this.height = clientHeight;
     this.ratio = devicePixelRatio || 1;

@@ -45,19 +45,19 @@ export const targetOf = (panel: Plotted): string => metricsOf(panel).join(" ") |
 
 /** The previous panels by content. Each is handed out once. */
 class Pool {
-  private readonly panels = new Map<string, Panel[]>();
+  readonly #panels = new Map<string, Panel[]>();
 
   constructor(groups: readonly Group[]) {
     for (const panel of groups.flatMap(leavesOf)) {
       const content = JSON.stringify(panel);
-      const same = this.panels.get(content);
-      if (same === undefined) this.panels.set(content, [panel]);
+      const same = this.#panels.get(content);
+      if (same === undefined) this.#panels.set(content, [panel]);
       else same.push(panel);
     }
   }
 
   take<T extends Panel>(panel: T): T {
-    return (this.panels.get(JSON.stringify(panel))?.shift() as T | undefined) ?? panel;
+    return (this.#panels.get(JSON.stringify(panel))?.shift() as T | undefined) ?? panel;
   }
 }
 

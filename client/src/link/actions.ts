@@ -15,42 +15,45 @@ const ANSWER_WITHIN_MS = 10_000;
 
 export class AlertActions {
   /** @param base the address of the page, without its file name. */
-  constructor(
-    private readonly base: string,
-    private readonly post: Post = (url, init) => fetch(url, init),
-  ) {}
+  readonly #base: string;
+  readonly #post: Post = (url, init) => fetch(url, init);
+
+  constructor(base: string, post: Post = (url, init) => fetch(url, init)) {
+    this.#base = base;
+    this.#post = post;
+  }
 
   /** @param ids at most `MOST_IDS`. */
   acknowledge(ids: readonly string[]): Promise<ChangedAlerts> {
     const body: AcknowledgeAlert = {};
-    return this.askOf(ids, "ack", body);
+    return this.#askOf(ids, "ack", body);
   }
 
   /** @param ids at most `MOST_IDS`. */
   silence(ids: readonly string[], terms: SilenceAlert): Promise<ChangedAlerts> {
-    return this.askOf(ids, "silence", terms);
+    return this.#askOf(ids, "silence", terms);
   }
 
   mark(mark: NewMark): Promise<Mark> {
-    return this.ask("marks", mark, isMark);
+    return this.#ask("marks", mark, isMark);
   }
 
   /** One alert has a request of its own: the server limits requests for several more strictly. */
-  private async askOf(ids: readonly string[], what: string, body: object): Promise<ChangedAlerts> {
-    if (ids.length > 1) return this.ask(`alerts/${what}`, { ...body, ids }, isChanged);
-    const alert = await this.ask(`alerts/${encodeURIComponent(ids[0])}/${what}`, body, isAlert);
+  async #askOf(ids: readonly string[], what: string, body: object): Promise<ChangedAlerts> {
+    if (ids.length > 1) return this.#ask(`alerts/${what}`, { ...body, ids }, isChanged);
+    const alert = await this.#ask(`alerts/${encodeURIComponent(ids[0])}/${what}`, body, isAlert);
     return { alerts: [alert], refused: [] };
   }
 
-  private async ask<T extends object>(
+  async #ask<T extends object>(
     path: string,
     body: object,
     isAnswer: (said: object) => said is T,
   ): Promise<T> {
-    const url = new URL(`api/${path}`, this.base).href;
+    const url = new URL(`api/${path}`, this.#base).href;
     let answer: Response;
     try {
-      answer = await this.post(url, {
+      answer = await this.#post(url, {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/json" },
         body: JSON.stringify(body),

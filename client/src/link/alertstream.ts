@@ -52,135 +52,139 @@ const GATHER_MS = 16;
 const GATHER_AT_MOST_MS = 250;
 
 export class AlertStream {
-  private source: Events | null = null;
-  private lastEventId = "";
+  #source: Events | null = null;
+  #lastEventId = "";
   /** Whether the stream has sent its position; the alerts before that are not complete. */
-  private placed = false;
-  private gathered: Alert[] = [];
-  private heard = 0;
-  private cancelWatch: () => void = () => {};
-  private cancelTelling: (() => void) | null = null;
-  private readonly retry: Retry;
+  #placed = false;
+  #gathered: Alert[] = [];
+  #heard = 0;
+  #cancelWatch: () => void = () => {};
+  #cancelTelling: (() => void) | null = null;
+  readonly #retry: Retry;
 
-  constructor(private readonly options: AlertStreamOptions) {
-    this.retry = new Retry(options.clock, () => this.connect());
+  readonly #options: AlertStreamOptions;
+
+  constructor(options: AlertStreamOptions) {
+    this.#options = options;
+    this.#retry = new Retry(options.clock, () => this.#connect());
   }
 
   start(): void {
-    if (this.source === null) this.connect();
+    if (this.#source === null) this.#connect();
   }
 
   stop(): void {
-    this.retry.stop();
-    this.abandon();
+    this.#retry.stop();
+    this.#abandon();
   }
 
   wake(): void {
-    this.retry.now();
-    if (this.source !== null && this.options.clock.now() - this.heard > QUIET_MS) this.failed(this.source);
+    this.#retry.now();
+    if (this.#source !== null && this.#options.clock.now() - this.#heard > QUIET_MS)
+      this.#failed(this.#source);
   }
 
-  private connect(): void {
-    const source = this.options.open(this.address());
-    this.source = source;
-    source.onopen = () => this.listen(source);
-    source.onmessage = (event) => this.received(source, event);
-    source.addEventListener("resolved", (event) => this.received(source, event));
-    source.addEventListener("changed", (event) => this.received(source, event));
-    source.addEventListener("mark", (event) => this.marked(source, event));
-    source.addEventListener("position", (event) => this.place(source, event));
-    source.onerror = () => this.failed(source);
-    this.listen(source);
+  #connect(): void {
+    const source = this.#options.open(this.#address());
+    this.#source = source;
+    source.onopen = () => this.#listen(source);
+    source.onmessage = (event) => this.#received(source, event);
+    source.addEventListener("resolved", (event) => this.#received(source, event));
+    source.addEventListener("changed", (event) => this.#received(source, event));
+    source.addEventListener("mark", (event) => this.#marked(source, event));
+    source.addEventListener("position", (event) => this.#place(source, event));
+    source.onerror = () => this.#failed(source);
+    this.#listen(source);
   }
 
-  private address(): string {
-    const { url } = this.options;
-    return this.lastEventId === "" ? url : `${url}?last_event_id=${encodeURIComponent(this.lastEventId)}`;
+  #address(): string {
+    const { url } = this.#options;
+    return this.#lastEventId === "" ? url : `${url}?last_event_id=${encodeURIComponent(this.#lastEventId)}`;
   }
 
-  private received(source: Events, event: MessageLike): void {
-    if (source !== this.source) return;
+  #received(source: Events, event: MessageLike): void {
+    if (source !== this.#source) return;
     const alert = parseAlert(event.data);
-    if (alert !== null) this.gathered.push(alert);
-    this.passed(source, event);
-    if (alert !== null && this.placed) this.tellSoon();
+    if (alert !== null) this.#gathered.push(alert);
+    this.#passed(source, event);
+    if (alert !== null && this.#placed) this.#tellSoon();
   }
 
-  private marked(source: Events, event: MessageLike): void {
-    if (source !== this.source) return;
-    this.passed(source, event);
+  #marked(source: Events, event: MessageLike): void {
+    if (source !== this.#source) return;
+    this.#passed(source, event);
     const mark = parseMark(event.data);
-    if (mark !== null) this.options.onMark(mark);
+    if (mark !== null) this.#options.onMark(mark);
   }
 
   /** Record an event's id, whatever its content, so that it is not replayed. */
-  private passed(source: Events, event: MessageLike): void {
-    if (source !== this.source) return;
-    this.retry.succeeded();
-    this.listen(source);
-    if (this.placed && event.lastEventId !== "") this.lastEventId = event.lastEventId;
+  #passed(source: Events, event: MessageLike): void {
+    if (source !== this.#source) return;
+    this.#retry.succeeded();
+    this.#listen(source);
+    if (this.#placed && event.lastEventId !== "") this.#lastEventId = event.lastEventId;
   }
 
-  private place(source: Events, event: MessageLike): void {
-    if (source !== this.source) return;
-    this.listen(source);
+  #place(source: Events, event: MessageLike): void {
+    if (source !== this.#source) return;
+    this.#listen(source);
     const position = parsePosition(event.data);
     if (position === null) return;
-    this.lastEventId = event.lastEventId;
-    this.tell(position.whole);
-    this.setPlaced(true);
+    this.#lastEventId = event.lastEventId;
+    this.#tell(position.whole);
+    this.#setPlaced(true);
   }
 
-  private setPlaced(placed: boolean): void {
-    if (this.placed === placed) return;
-    this.placed = placed;
-    this.options.onLive(placed);
+  #setPlaced(placed: boolean): void {
+    if (this.#placed === placed) return;
+    this.#placed = placed;
+    this.#options.onLive(placed);
   }
 
-  private tellSoon(): void {
-    if (this.cancelTelling === null) this.gather(this.options.clock.now());
+  #tellSoon(): void {
+    if (this.#cancelTelling === null) this.#gather(this.#options.clock.now());
   }
 
   /** Wait while more arrive: one batch of ten thousand costs far less than many small ones. */
-  private gather(since: number): void {
-    const { clock } = this.options;
-    const before = this.gathered.length;
-    this.cancelTelling = clock.after(GATHER_MS, () => {
-      const more = this.gathered.length > before;
-      if (more && clock.now() - since < GATHER_AT_MOST_MS) this.gather(since);
-      else this.tell(false);
+  #gather(since: number): void {
+    const { clock } = this.#options;
+    const before = this.#gathered.length;
+    this.#cancelTelling = clock.after(GATHER_MS, () => {
+      const more = this.#gathered.length > before;
+      if (more && clock.now() - since < GATHER_AT_MOST_MS) this.#gather(since);
+      else this.#tell(false);
     });
   }
 
-  private tell(whole: boolean): void {
-    this.cancelTelling?.();
-    this.cancelTelling = null;
-    const alerts = this.gathered;
-    this.gathered = [];
-    if (alerts.length > 0 || whole) this.options.onAlerts(alerts, whole);
+  #tell(whole: boolean): void {
+    this.#cancelTelling?.();
+    this.#cancelTelling = null;
+    const alerts = this.#gathered;
+    this.#gathered = [];
+    if (alerts.length > 0 || whole) this.#options.onAlerts(alerts, whole);
   }
 
-  private failed(source: Events): void {
-    if (source !== this.source) return;
-    this.abandon();
-    this.retry.later();
+  #failed(source: Events): void {
+    if (source !== this.#source) return;
+    this.#abandon();
+    this.#retry.later();
   }
 
-  private listen(source: Events): void {
-    if (source !== this.source) return;
-    this.heard = this.options.clock.now();
-    this.cancelWatch();
-    this.cancelWatch = this.options.clock.after(QUIET_MS, () => this.failed(source));
+  #listen(source: Events): void {
+    if (source !== this.#source) return;
+    this.#heard = this.#options.clock.now();
+    this.#cancelWatch();
+    this.#cancelWatch = this.#options.clock.after(QUIET_MS, () => this.#failed(source));
   }
 
   /** Close the stream. Alerts received before its position are dropped: the next stream sends them again. */
-  private abandon(): void {
-    const source = this.source;
-    this.source = null;
-    this.cancelWatch();
-    if (this.placed) this.tell(false);
-    this.setPlaced(false);
-    this.gathered = [];
+  #abandon(): void {
+    const source = this.#source;
+    this.#source = null;
+    this.#cancelWatch();
+    if (this.#placed) this.#tell(false);
+    this.#setPlaced(false);
+    this.#gathered = [];
     source?.close();
   }
 }

@@ -50,116 +50,120 @@ const QUIET_INTERVALS = 3;
 export class MetricsConnection {
   /** The board's tick interval; it sets how long the socket may be silent. */
   intervalMs = 1000;
-  private socket: Socket | null = null;
-  private decoder = new Decoder();
-  private connected = false;
-  private tried = false;
-  private heard = 0;
-  private epoch = "";
-  private seq = 0;
-  private cancelWatch: () => void = () => {};
-  private readonly retry: Retry;
+  #socket: Socket | null = null;
+  #decoder = new Decoder();
+  #connected = false;
+  #tried = false;
+  #heard = 0;
+  #epoch = "";
+  #seq = 0;
+  #cancelWatch: () => void = () => {};
+  readonly #retry: Retry;
 
-  constructor(private readonly options: ConnectionOptions) {
-    this.retry = new Retry(options.clock, () => this.connect());
+  readonly #options: ConnectionOptions;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#retry = new Retry(options.clock, () => this.#connect());
   }
 
   start(): void {
-    if (this.socket === null) this.connect();
+    if (this.#socket === null) this.#connect();
   }
 
   stop(): void {
-    this.retry.stop();
-    this.abandon();
+    this.#retry.stop();
+    this.#abandon();
   }
 
   /** Retry at once, or probe an open socket that has been silent too long. */
   wake(): void {
-    this.retry.now();
-    if (this.connected && this.options.clock.now() - this.heard > this.quietMs()) this.probe();
+    this.#retry.now();
+    if (this.#connected && this.#options.clock.now() - this.#heard > this.#quietMs()) this.#probe();
   }
 
-  private connect(): void {
-    const socket = this.options.open(this.address());
-    this.socket = socket;
-    this.decoder = new Decoder();
-    socket.onopen = () => this.opened(socket);
-    socket.onmessage = (event) => this.received(socket, event.data);
-    socket.onclose = () => this.closed(socket);
-    this.watch(OPEN_WITHIN_MS, () => this.closed(socket));
-    this.report();
+  #connect(): void {
+    const socket = this.#options.open(this.#address());
+    this.#socket = socket;
+    this.#decoder = new Decoder();
+    socket.onopen = () => this.#opened(socket);
+    socket.onmessage = (event) => this.#received(socket, event.data);
+    socket.onclose = () => this.#closed(socket);
+    this.#watch(OPEN_WITHIN_MS, () => this.#closed(socket));
+    this.#report();
   }
 
-  private address(): string {
-    const { url } = this.options;
-    if (this.epoch === "") return url;
-    return `${url}${url.includes("?") ? "&" : "?"}since=${encodeURIComponent(`${this.epoch}:${this.seq}`)}`;
+  #address(): string {
+    const { url } = this.#options;
+    if (this.#epoch === "") return url;
+    return `${url}${url.includes("?") ? "&" : "?"}since=${encodeURIComponent(`${this.#epoch}:${this.#seq}`)}`;
   }
 
-  private opened(socket: Socket): void {
-    if (socket !== this.socket) return;
-    this.connected = true;
-    this.tried = true;
-    this.listen();
-    this.report();
+  #opened(socket: Socket): void {
+    if (socket !== this.#socket) return;
+    this.#connected = true;
+    this.#tried = true;
+    this.#listen();
+    this.#report();
   }
 
-  private received(socket: Socket, data: unknown): void {
-    if (socket !== this.socket) return;
-    this.retry.succeeded();
-    this.listen();
-    const message = this.decoder.receive(data);
+  #received(socket: Socket, data: unknown): void {
+    if (socket !== this.#socket) return;
+    this.#retry.succeeded();
+    this.#listen();
+    const message = this.#decoder.receive(data);
     if (message === null) return;
-    if (message.type === "ticks") this.moveTo(message);
-    this.options.onMessage(message);
+    if (message.type === "ticks") this.#moveTo(message);
+    this.#options.onMessage(message);
   }
 
-  private moveTo(ticks: Ticks): void {
-    this.epoch = ticks.epoch;
-    this.seq = newestSeq(ticks);
+  #moveTo(ticks: Ticks): void {
+    this.#epoch = ticks.epoch;
+    this.#seq = newestSeq(ticks);
   }
 
   /** Ignores a late close of an old socket: only the current one ends the connection. */
-  private closed(socket: Socket): void {
-    if (socket !== this.socket) return;
-    this.abandon();
-    this.tried = true;
-    this.retry.later();
-    this.report();
+  #closed(socket: Socket): void {
+    if (socket !== this.#socket) return;
+    this.#abandon();
+    this.#tried = true;
+    this.#retry.later();
+    this.#report();
   }
 
-  private abandon(): void {
-    const socket = this.socket;
-    this.socket = null;
-    this.connected = false;
-    this.cancelWatch();
+  #abandon(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#connected = false;
+    this.#cancelWatch();
     socket?.close();
   }
 
-  private listen(): void {
-    this.heard = this.options.clock.now();
-    this.watch(this.quietMs(), () => this.probe());
+  #listen(): void {
+    this.#heard = this.#options.clock.now();
+    this.#watch(this.#quietMs(), () => this.#probe());
   }
 
-  private probe(): void {
-    const socket = this.socket;
+  #probe(): void {
+    const socket = this.#socket;
     if (socket === null) return;
-    this.watch(ANSWER_WITHIN_MS, () => this.closed(socket));
+    this.#watch(ANSWER_WITHIN_MS, () => this.#closed(socket));
     const ping: ClientMessage = { type: "ping" };
     socket.send(JSON.stringify(ping));
   }
 
-  private quietMs(): number {
+  #quietMs(): number {
     return Math.min(QUIET_AT_MOST_MS, Math.max(QUIET_INTERVALS * this.intervalMs, QUIET_AT_LEAST_MS));
   }
 
-  private watch(milliseconds: number, callback: () => void): void {
-    this.cancelWatch();
-    this.cancelWatch = this.options.clock.after(milliseconds, callback);
+  #watch(milliseconds: number, callback: () => void): void {
+    this.#cancelWatch();
+    this.#cancelWatch = this.#options.clock.after(milliseconds, callback);
   }
 
-  private report(): void {
-    const { connected, tried } = this;
-    this.options.onStatus({ connected, tried, retryAt: this.retry.at });
+  #report(): void {
+    const connected = this.#connected;
+    const tried = this.#tried;
+    this.#options.onStatus({ connected, tried, retryAt: this.#retry.at });
   }
 }

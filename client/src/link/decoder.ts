@@ -52,44 +52,44 @@ export function newestSeq(ticks: Ticks): number {
 
 export class Decoder {
   /** The current layout, its epoch and its series in order. */
-  private layout: { layout: number; epoch: string; series: readonly Series[] } | null = null;
+  #layout: { layout: number; epoch: string; series: readonly Series[] } | null = null;
   /** The series of a new layout, until ticks have carried them to the listeners. */
-  private news: readonly Series[] | null = null;
+  #news: readonly Series[] | null = null;
 
   /** Decode a message from the socket: text, or binary as an ArrayBuffer. */
   receive(data: unknown): Message | null {
-    if (data instanceof ArrayBuffer) return this.binary(data);
+    if (data instanceof ArrayBuffer) return this.#binary(data);
     const message = parseServerMessage(data);
     if (message?.type === "series") {
-      this.follow(message.layout, message.epoch, seriesOf(message.series));
+      this.#follow(message.layout, message.epoch, seriesOf(message.series));
     } else if (message?.type === "series_changed") {
       // A full `series` message sent meanwhile already includes this change.
-      if (message.before !== this.layout?.layout) return null;
+      if (message.before !== this.#layout?.layout) return null;
       const { removed, at, added = [] } = message;
-      const series = changedList(this.layout.series, { removed, at, added: seriesOf(added) });
-      this.follow(message.layout, message.epoch, series);
+      const series = changedList(this.#layout.series, { removed, at, added: seriesOf(added) });
+      this.#follow(message.layout, message.epoch, series);
     } else return message;
     return null;
   }
 
-  private follow(layout: number, epoch: string, series: readonly Series[]): void {
-    this.layout = { layout, epoch, series };
-    this.news = series;
+  #follow(layout: number, epoch: string, series: readonly Series[]): void {
+    this.#layout = { layout, epoch, series };
+    this.#news = series;
   }
 
-  private binary(data: ArrayBuffer): Ticks | Amendment | null {
-    if (this.layout === null || data.byteLength < HEADER_BYTES) return null;
-    const { epoch, layout, series } = this.layout;
+  #binary(data: ArrayBuffer): Ticks | Amendment | null {
+    if (this.#layout === null || data.byteLength < HEADER_BYTES) return null;
+    const { epoch, layout, series } = this.#layout;
     const header = new DataView(data);
     if (header.getUint32(4, true) !== layout) return null;
     const rows = rowsOf(data, header, series.length);
     if (rows === null) return null;
     const kind = header.getUint8(0);
     const first = Number(header.getBigUint64(8, true));
-    const news = this.news;
+    const news = this.#news;
     if (kind === AMENDED) return { type: "amended", epoch, series: news, seq: first, values: rows.values };
     const afresh = kind === WINDOW && (header.getUint8(1) & RESUMED) === 0;
-    this.news = null;
+    this.#news = null;
     return { type: "ticks", epoch, afresh, series: news, first, ...rows };
   }
 }

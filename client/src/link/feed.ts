@@ -93,61 +93,63 @@ const FAILURES = 3;
 const CHANGES_KEPT = 200;
 
 export class DirectFeed implements Feed {
-  private readonly metrics: MetricsConnection;
-  private readonly alerts: AlertStream;
-  private readonly retry: Retry;
-  private readonly socketUrl: string;
-  private readonly boardUrl: string;
-  private readonly overUrl: string;
-  private running = false;
-  private fetching = false;
+  readonly #metrics: MetricsConnection;
+  readonly #alerts: AlertStream;
+  readonly #retry: Retry;
+  readonly #socketUrl: string;
+  readonly #boardUrl: string;
+  readonly #overUrl: string;
+  #running = false;
+  #fetching = false;
   /** How many boards have arrived, over the socket or by fetch. */
-  private boards = 0;
-  private board: BoardInfo | null = null;
+  #boards = 0;
+  #board: BoardInfo | null = null;
   /** Changes not yet applied to the board, which is being fetched. */
-  private changes: readonly MetricsChanged[] = [];
-  private known: ReadonlySet<string> = new Set();
-  private connections = 0;
-  private connected = false;
+  #changes: readonly MetricsChanged[] = [];
+  #known: ReadonlySet<string> = new Set();
+  #connections = 0;
+  #connected = false;
   /** Handshakes failed in a row, and the cause from the last answer. */
-  private failures = 0;
-  private suspected: Trouble | null = null;
-  private told: Trouble | null = null;
+  #failures = 0;
+  #suspected: Trouble | null = null;
+  #told: Trouble | null = null;
   /** The series in the newest `series` message, and whether the board was fetched because of it. */
-  private listed: readonly Series[] = [];
-  private asked = false;
+  #listed: readonly Series[] = [];
+  #asked = false;
   /** Fetches the board if it lacks a metric: soon, but not for every `series` message. */
-  private readonly lacking: Retry;
+  readonly #lacking: Retry;
 
   /** @param base the address of the page, without its file name: `https://host/live/`. */
-  constructor(
-    base: string,
-    private readonly network: Network,
-    private readonly clock: Clock,
-    private readonly listener: Listener,
-  ) {
+  readonly #network: Network;
+  readonly #clock: Clock;
+  readonly #listener: Listener;
+
+  constructor(base: string, network: Network, clock: Clock, listener: Listener) {
+    this.#network = network;
+    this.#clock = clock;
+    this.#listener = listener;
     const socketUrl = new URL("ws/metrics", base);
-    this.socketUrl = socketUrl.href;
+    this.#socketUrl = socketUrl.href;
     socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
     socketUrl.search = "changes=1";
-    this.boardUrl = new URL("api/board", base).href;
-    this.overUrl = new URL(`api/alerts?state=resolved&limit=${OVER_SHOWN}`, base).href;
-    this.retry = new Retry(clock, () => void this.fetchBoard());
-    this.lacking = new Retry(clock, () => void this.fetchLacking());
-    this.metrics = new MetricsConnection({
+    this.#boardUrl = new URL("api/board", base).href;
+    this.#overUrl = new URL(`api/alerts?state=resolved&limit=${OVER_SHOWN}`, base).href;
+    this.#retry = new Retry(clock, () => void this.#fetchBoard());
+    this.#lacking = new Retry(clock, () => void this.#fetchLacking());
+    this.#metrics = new MetricsConnection({
       url: socketUrl.href,
       clock,
       open: (url) => network.socket(url),
-      onMessage: (message) => this.received(message),
-      onStatus: (status) => this.statusChanged(status),
+      onMessage: (message) => this.#received(message),
+      onStatus: (status) => this.#statusChanged(status),
     });
-    this.alerts = new AlertStream({
+    this.#alerts = new AlertStream({
       url: new URL("events/alerts", base).href,
       clock,
       open: (url) => network.events(url),
       onAlerts: (alerts, whole) => {
         listener({ type: "alerts", alerts, whole });
-        if (whole) void this.fetchOver();
+        if (whole) void this.#fetchOver();
       },
       onMark: (mark) => listener({ type: "mark", mark }),
       onLive: (live) => listener({ type: "alertsLive", live }),
@@ -155,161 +157,161 @@ export class DirectFeed implements Feed {
   }
 
   start(): void {
-    if (this.running) return;
-    this.running = true;
-    void this.fetchBoard();
-    this.metrics.start();
-    this.alerts.start();
+    if (this.#running) return;
+    this.#running = true;
+    void this.#fetchBoard();
+    this.#metrics.start();
+    this.#alerts.start();
   }
 
   stop(): void {
-    this.running = false;
-    this.retry.stop();
-    this.lacking.stop();
-    this.metrics.stop();
-    this.alerts.stop();
+    this.#running = false;
+    this.#retry.stop();
+    this.#lacking.stop();
+    this.#metrics.stop();
+    this.#alerts.stop();
   }
 
   wake(): void {
-    if (!this.running) return;
-    this.retry.now();
-    this.metrics.wake();
-    this.alerts.wake();
+    if (!this.#running) return;
+    this.#retry.now();
+    this.#metrics.wake();
+    this.#alerts.wake();
   }
 
-  private async fetchBoard(): Promise<void> {
-    if (this.fetching) return;
-    this.fetching = true;
-    const { boards } = this;
+  async #fetchBoard(): Promise<void> {
+    if (this.#fetching) return;
+    this.#fetching = true;
+    const boards = this.#boards;
     try {
-      const board = (await this.network.json(this.boardUrl)) as BoardInfo;
-      if (!this.running) return;
-      this.retry.succeeded();
+      const board = (await this.#network.json(this.#boardUrl)) as BoardInfo;
+      if (!this.#running) return;
+      this.#retry.succeeded();
       // A board that arrived over the socket meanwhile is at least as new as this answer.
-      if (this.boards === boards) {
-        this.showBoard(board);
-        this.catchUp();
+      if (this.#boards === boards) {
+        this.#showBoard(board);
+        this.#catchUp();
       }
     } catch {
-      if (this.running) this.retry.later();
+      if (this.#running) this.#retry.later();
     } finally {
-      this.fetching = false;
+      this.#fetching = false;
     }
-    if (this.running) this.lookForLacking();
+    if (this.#running) this.#lookForLacking();
   }
 
   /** Fetch the ended alerts: the stream omits those that ended before it began. */
-  private async fetchOver(): Promise<void> {
+  async #fetchOver(): Promise<void> {
     try {
-      const { alerts } = (await this.network.json(this.overUrl)) as AlertPage;
-      if (this.running && Array.isArray(alerts)) this.listener({ type: "alerts", alerts, whole: false });
+      const { alerts } = (await this.#network.json(this.#overUrl)) as AlertPage;
+      if (this.#running && Array.isArray(alerts)) this.#listener({ type: "alerts", alerts, whole: false });
     } catch {
       // Ended alerts are history; the firing ones are known.
     }
   }
 
-  private async fetchLacking(): Promise<void> {
+  async #fetchLacking(): Promise<void> {
     // A pending answer may predate the series; fetchBoard checks for missing metrics when it arrives.
-    if (this.fetching) return;
-    this.asked = true;
-    await this.fetchBoard();
+    if (this.#fetching) return;
+    this.#asked = true;
+    await this.#fetchBoard();
   }
 
-  private showBoard(board: BoardInfo): void {
-    this.boards++;
-    this.board = board;
-    this.known = new Set(board.metrics.map(({ name }) => name));
-    this.metrics.intervalMs = board.interval_ms;
-    this.listener({ type: "board", board });
-    if (!this.lacks()) this.lacking.succeeded();
+  #showBoard(board: BoardInfo): void {
+    this.#boards++;
+    this.#board = board;
+    this.#known = new Set(board.metrics.map(({ name }) => name));
+    this.#metrics.intervalMs = board.interval_ms;
+    this.#listener({ type: "board", board });
+    if (!this.#lacks()) this.#lacking.succeeded();
   }
 
-  private lacks(): boolean {
-    return this.board !== null && this.listed.some(({ name }) => !this.known.has(name));
+  #lacks(): boolean {
+    return this.#board !== null && this.#listed.some(({ name }) => !this.#known.has(name));
   }
 
   /** Fetch the board again if it lacks a listed metric: no message announces one added after the fetch. */
-  private lookForLacking(): void {
-    if (!this.asked && this.lacks()) this.lacking.later();
-    else this.lacking.stop();
+  #lookForLacking(): void {
+    if (!this.#asked && this.#lacks()) this.#lacking.later();
+    else this.#lacking.stop();
   }
 
   /** Fetch the board after a reconnect: no message lists what was removed meanwhile. */
-  private statusChanged(status: LinkStatus): void {
-    const back = status.connected && !this.connected && this.connections++ > 0;
-    this.connected = status.connected;
-    this.listener({ type: "status", status });
-    if (back) void this.fetchBoard();
+  #statusChanged(status: LinkStatus): void {
+    const back = status.connected && !this.#connected && this.#connections++ > 0;
+    this.#connected = status.connected;
+    this.#listener({ type: "status", status });
+    if (back) void this.#fetchBoard();
     if (status.connected) {
-      this.failures = 0;
-      this.sayTrouble(null);
-    } else if (status.retryAt !== null && ++this.failures >= FAILURES) void this.askWhy();
+      this.#failures = 0;
+      this.#sayTrouble(null);
+    } else if (status.retryAt !== null && ++this.#failures >= FAILURES) void this.#askWhy();
   }
 
   /** Send a plain request to the WebSocket's address, since a browser hides why a handshake failed. */
-  private async askWhy(): Promise<void> {
-    const answer = await this.network.ask(this.socketUrl).catch(() => null);
-    if (this.connected || !this.running) return;
+  async #askWhy(): Promise<void> {
+    const answer = await this.#network.ask(this.#socketUrl).catch(() => null);
+    if (this.#connected || !this.#running) return;
     const trouble = answer === null ? null : troubleOf(answer);
     // Report a cause only when seen twice: a starting server may answer before its next handshake succeeds.
-    const certain = trouble === null || JSON.stringify(trouble) === JSON.stringify(this.suspected);
-    this.suspected = trouble;
-    if (certain) this.sayTrouble(trouble);
+    const certain = trouble === null || JSON.stringify(trouble) === JSON.stringify(this.#suspected);
+    this.#suspected = trouble;
+    if (certain) this.#sayTrouble(trouble);
   }
 
-  private sayTrouble(trouble: Trouble | null): void {
-    if (trouble === null && this.told === null) return;
-    if (trouble === null) this.suspected = null;
-    this.told = trouble;
-    this.listener({ type: "trouble", trouble });
+  #sayTrouble(trouble: Trouble | null): void {
+    if (trouble === null && this.#told === null) return;
+    if (trouble === null) this.#suspected = null;
+    this.#told = trouble;
+    this.#listener({ type: "trouble", trouble });
   }
 
-  private received(message: Message): void {
+  #received(message: Message): void {
     if (message.type === "board") {
-      this.showBoard(message.board);
-      this.catchUp();
-      this.lookForLacking();
+      this.#showBoard(message.board);
+      this.#catchUp();
+      this.#lookForLacking();
     } else if (message.type === "metrics_changed") {
-      this.changeBoard(message);
-      this.lookForLacking();
-    } else if (message.type === "ticks") this.ticks(message);
+      this.#changeBoard(message);
+      this.#lookForLacking();
+    } else if (message.type === "ticks") this.#ticks(message);
     else {
-      if (message.type === "problems" && this.board !== null) {
-        this.board = { ...this.board, problems: message.problems };
+      if (message.type === "problems" && this.#board !== null) {
+        this.#board = { ...this.#board, problems: message.problems };
       }
-      this.listener(message);
+      this.#listener(message);
     }
   }
 
-  private changeBoard(change: MetricsChanged): void {
-    this.changes = [...this.changes.slice(1 - CHANGES_KEPT), change];
-    this.catchUp();
+  #changeBoard(change: MetricsChanged): void {
+    this.#changes = [...this.#changes.slice(1 - CHANGES_KEPT), change];
+    this.#catchUp();
     // A change whose predecessor is missing stays in `changes` until the fetched board arrives.
-    if (this.changes.length > 0) void this.fetchBoard();
+    if (this.#changes.length > 0) void this.#fetchBoard();
   }
 
   /** Apply the changes that are not in the board yet. */
-  private catchUp(): void {
-    if (this.board === null) return;
-    const board = this.changes.reduce((one, change) => changedBoard(one, change) ?? one, this.board);
+  #catchUp(): void {
+    if (this.#board === null) return;
+    const board = this.#changes.reduce((one, change) => changedBoard(one, change) ?? one, this.#board);
     const { epoch, revision = 0 } = board;
-    this.changes = this.changes.filter((change) => change.epoch === epoch && change.revision > revision);
-    if (board !== this.board) this.showBoard(board);
+    this.#changes = this.#changes.filter((change) => change.epoch === epoch && change.revision > revision);
+    if (board !== this.#board) this.#showBoard(board);
   }
 
-  private ticks(ticks: Ticks): void {
+  #ticks(ticks: Ticks): void {
     if (ticks.series !== null) {
-      this.listed = ticks.series;
-      this.asked = false;
-      this.enterEpoch(ticks.epoch);
-      if (!this.fetching) this.lookForLacking();
+      this.#listed = ticks.series;
+      this.#asked = false;
+      this.#enterEpoch(ticks.epoch);
+      if (!this.#fetching) this.#lookForLacking();
     }
-    this.listener({ ...ticks, received: this.clock.now() });
+    this.#listener({ ...ticks, received: this.#clock.now() });
   }
 
   /** Fetch the board on a new epoch: a restarted server may have another board. */
-  private enterEpoch(epoch: string): void {
-    if (this.board !== null && this.board.epoch !== epoch) void this.fetchBoard();
+  #enterEpoch(epoch: string): void {
+    if (this.#board !== null && this.#board.epoch !== epoch) void this.#fetchBoard();
   }
 }
 

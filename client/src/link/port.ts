@@ -27,93 +27,96 @@ const ALIVE_EVERY_MS = 20_000;
 const ANSWER_WITHIN_MS = 5_000;
 
 export class SharedFeed implements Feed {
-  private link: WorkerLink | null = null;
-  private spare: Feed | null = null;
-  private cancelAlive: () => void = () => {};
-  private cancelAnswer: () => void = () => {};
+  #link: WorkerLink | null = null;
+  #spare: Feed | null = null;
+  #cancelAlive: () => void = () => {};
+  #cancelAnswer: () => void = () => {};
 
-  constructor(
-    private readonly options: SharedFeedOptions,
-    private readonly listener: Listener,
-  ) {}
+  readonly #options: SharedFeedOptions;
+  readonly #listener: Listener;
+
+  constructor(options: SharedFeedOptions, listener: Listener) {
+    this.#options = options;
+    this.#listener = listener;
+  }
 
   start(): void {
-    if (this.spare !== null) {
-      this.spare.start();
+    if (this.#spare !== null) {
+      this.#spare.start();
       return;
     }
-    if (this.link !== null) return;
-    const { base, visible, connect } = this.options;
+    if (this.#link !== null) return;
+    const { base, visible, connect } = this.#options;
     try {
-      this.link = connect(
-        (message) => this.received(message),
-        () => this.goAlone(),
+      this.#link = connect(
+        (message) => this.#received(message),
+        () => this.#goAlone(),
       );
     } catch {
-      this.goAlone();
+      this.#goAlone();
       return;
     }
-    this.ask({ type: "hello", base, visible: visible() });
-    this.stayAlive();
+    this.#ask({ type: "hello", base, visible: visible() });
+    this.#stayAlive();
   }
 
   stop(): void {
-    this.spare?.stop();
-    this.hangUp();
+    this.#spare?.stop();
+    this.#hangUp();
   }
 
   wake(): void {
-    this.spare?.wake();
-    if (this.link !== null) this.ask({ type: "wake", visible: this.options.visible() });
+    this.#spare?.wake();
+    if (this.#link !== null) this.#ask({ type: "wake", visible: this.#options.visible() });
   }
 
   /** Report the tab's visibility to the worker, which sends a snapshot to a visible tab. */
   visibilityChanged(): void {
-    if (this.options.visible()) this.spare?.wake();
-    if (this.link !== null) this.ask({ type: "visible", visible: this.options.visible() });
+    if (this.#options.visible()) this.#spare?.wake();
+    if (this.#link !== null) this.#ask({ type: "visible", visible: this.#options.visible() });
   }
 
-  private received(message: WorkerMessage): void {
-    if (this.link === null) return;
-    this.cancelAnswer();
+  #received(message: WorkerMessage): void {
+    if (this.#link === null) return;
+    this.#cancelAnswer();
     if (message.type === "here") return;
     try {
-      this.listener(message);
+      this.#listener(message);
     } finally {
       // Acknowledge even after an error: the worker stops posting to a tab that does not.
-      if (["ticks", "amended", "snapshot"].includes(message.type)) this.link?.post({ type: "taken" });
+      if (["ticks", "amended", "snapshot"].includes(message.type)) this.#link?.post({ type: "taken" });
     }
   }
 
   /** Post and expect an answer. Only a visible tab waits for it: browsers throttle a hidden tab's timers. */
-  private ask(message: TabMessage): void {
-    this.link?.post(message);
-    const visible = this.options.visible();
-    if (message.type === "wake" || message.type === "visible") this.link?.post({ type: "alive", visible });
-    this.cancelAnswer();
+  #ask(message: TabMessage): void {
+    this.#link?.post(message);
+    const visible = this.#options.visible();
+    if (message.type === "wake" || message.type === "visible") this.#link?.post({ type: "alive", visible });
+    this.#cancelAnswer();
     if (visible) {
-      this.cancelAnswer = this.options.clock.after(ANSWER_WITHIN_MS, () => this.goAlone());
+      this.#cancelAnswer = this.#options.clock.after(ANSWER_WITHIN_MS, () => this.#goAlone());
     }
   }
 
-  private stayAlive(): void {
-    this.cancelAlive = this.options.clock.after(ALIVE_EVERY_MS, () => {
-      this.ask({ type: "alive", visible: this.options.visible() });
-      this.stayAlive();
+  #stayAlive(): void {
+    this.#cancelAlive = this.#options.clock.after(ALIVE_EVERY_MS, () => {
+      this.#ask({ type: "alive", visible: this.#options.visible() });
+      this.#stayAlive();
     });
   }
 
-  private goAlone(): void {
-    this.hangUp();
-    this.spare ??= this.options.spare(this.listener);
-    this.spare.start();
+  #goAlone(): void {
+    this.#hangUp();
+    this.#spare ??= this.#options.spare(this.#listener);
+    this.#spare.start();
   }
 
-  private hangUp(): void {
-    this.cancelAlive();
-    this.cancelAnswer();
-    const link = this.link;
-    this.link = null;
+  #hangUp(): void {
+    this.#cancelAlive();
+    this.#cancelAnswer();
+    const link = this.#link;
+    this.#link = null;
     link?.post({ type: "bye" });
     link?.close();
   }

@@ -53,170 +53,177 @@ export const MAX_WAITING = 16;
 
 /** The current state, built from the events of a feed. */
 export class Latest {
-  private status: LinkStatus = { connected: false, tried: false, retryAt: null };
-  private board: BoardInfo | null = null;
-  private problems: Problem[] = [];
-  private readonly window = new Window(FIRST_CAPACITY, 1000);
-  private readonly episodes = new Episodes(KEPT_OVER);
-  private told = false;
-  private alertsLive = false;
-  private trouble: Trouble | null = null;
-  private skewMs = Number.POSITIVE_INFINITY;
+  #status: LinkStatus = { connected: false, tried: false, retryAt: null };
+  #board: BoardInfo | null = null;
+  #problems: Problem[] = [];
+  readonly #window = new Window(FIRST_CAPACITY, 1000);
+  readonly #episodes = new Episodes(KEPT_OVER);
+  #told = false;
+  #alertsLive = false;
+  #trouble: Trouble | null = null;
+  #skewMs = Number.POSITIVE_INFINITY;
 
   take(event: FeedEvent): void {
     switch (event.type) {
       case "status":
-        this.status = event.status;
+        this.#status = event.status;
         break;
       case "board":
-        this.board = event.board;
-        this.problems = event.board.problems ?? [];
-        this.window.resize(event.board.window_size, event.board.interval_ms);
+        this.#board = event.board;
+        this.#problems = event.board.problems ?? [];
+        this.#window.resize(event.board.window_size, event.board.interval_ms);
         break;
       case "problems":
-        this.problems = event.problems;
+        this.#problems = event.problems;
         break;
       case "ticks":
-        this.takeTicks(event, event.received);
+        this.#takeTicks(event, event.received);
         break;
       case "amended":
-        this.window.amend(event);
+        this.#window.amend(event);
         break;
       case "alerts":
-        this.episodes.take(event.alerts, event.whole);
-        this.told = true;
+        this.#episodes.take(event.alerts, event.whole);
+        this.#told = true;
         break;
       case "alertsLive":
-        this.alertsLive = event.live;
+        this.#alertsLive = event.live;
         break;
       case "trouble":
-        this.trouble = event.trouble;
+        this.#trouble = event.trouble;
         break;
     }
   }
 
   snapshot(now: number): Snapshot {
-    const { status, board, problems, alertsLive, trouble } = this;
-    const serverTime = Number.isFinite(this.skewMs) ? now - this.skewMs : Number.NaN;
-    const window = this.window.epoch === "" ? null : this.window.snapshot();
-    const episodes = this.told ? this.episodes.all : null;
+    const status = this.#status;
+    const board = this.#board;
+    const problems = this.#problems;
+    const alertsLive = this.#alertsLive;
+    const trouble = this.#trouble;
+    const serverTime = Number.isFinite(this.#skewMs) ? now - this.#skewMs : Number.NaN;
+    const window = this.#window.epoch === "" ? null : this.#window.snapshot();
+    const episodes = this.#told ? this.#episodes.all : null;
     return { type: "snapshot", status, board, problems, window, episodes, alertsLive, trouble, serverTime };
   }
 
-  private takeTicks(ticks: Ticks, received: number): void {
-    this.window.take(ticks);
-    const skew = received - this.window.newestTime;
-    if (ticks.afresh) this.skewMs = Number.POSITIVE_INFINITY;
-    if (skew < this.skewMs) this.skewMs = skew;
+  #takeTicks(ticks: Ticks, received: number): void {
+    this.#window.take(ticks);
+    const skew = received - this.#window.newestTime;
+    if (ticks.afresh) this.#skewMs = Number.POSITIVE_INFINITY;
+    if (skew < this.#skewMs) this.#skewMs = skew;
   }
 }
 
 export class ShareHub {
-  private readonly tabs = new Map<Port, Tab>();
-  private feed: Feed | null = null;
-  private latest = new Latest();
-  private base = "";
-  private cancelLook: () => void = () => {};
+  readonly #tabs = new Map<Port, Tab>();
+  #feed: Feed | null = null;
+  #latest = new Latest();
+  #base = "";
+  #cancelLook: () => void = () => {};
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly makeFeed: (base: string, listener: Listener) => Feed,
-  ) {}
+  readonly #clock: Clock;
+  readonly #makeFeed: (base: string, listener: Listener) => Feed;
+
+  constructor(clock: Clock, makeFeed: (base: string, listener: Listener) => Feed) {
+    this.#clock = clock;
+    this.#makeFeed = makeFeed;
+  }
 
   get size(): number {
-    return this.tabs.size;
+    return this.#tabs.size;
   }
 
   /** Handle a tab's message. Any message brings back a tab that was forgotten, for example during sleep. */
   receive(port: Port, message: TabMessage): void {
     if (message.type === "bye") {
-      this.forget(port);
+      this.#forget(port);
       return;
     }
     if (message.type === "taken") {
-      this.taken(port);
+      this.#taken(port);
       return;
     }
-    if (message.type === "hello") this.base = message.base;
-    const known = this.tabs.get(port);
+    if (message.type === "hello") this.#base = message.base;
+    const known = this.#tabs.get(port);
     const seenAgain = message.visible && known?.visible !== true;
-    const now = this.clock.now();
+    const now = this.#clock.now();
     const seen = message.visible || known?.visible ? now : (known?.seen ?? 0);
     const { waiting = 0, missed = false } = known ?? {};
     const tab = { visible: message.visible, heard: now, seen, waiting, missed };
-    this.tabs.set(port, tab);
-    this.run();
+    this.#tabs.set(port, tab);
+    this.#run();
     if (message.type === "alive") port.post({ type: "here" });
-    if (message.type === "hello" || known === undefined || seenAgain) this.catchUp(port, tab);
-    if (message.type === "wake" || seenAgain) this.feed?.wake();
+    if (message.type === "hello" || known === undefined || seenAgain) this.#catchUp(port, tab);
+    if (message.type === "wake" || seenAgain) this.#feed?.wake();
   }
 
-  private run(): void {
-    if (this.feed !== null || this.base === "") return;
-    this.latest = new Latest();
-    this.feed = this.makeFeed(this.base, (event) => this.publish(event));
-    this.feed.start();
-    this.look();
+  #run(): void {
+    if (this.#feed !== null || this.#base === "") return;
+    this.#latest = new Latest();
+    this.#feed = this.#makeFeed(this.#base, (event) => this.#publish(event));
+    this.#feed.start();
+    this.#look();
   }
 
-  private publish(event: FeedEvent): void {
-    this.latest.take(event);
+  #publish(event: FeedEvent): void {
+    this.#latest.take(event);
     if (event.type === "alerts") {
-      const loud = this.loudest();
-      for (const port of this.tabs.keys()) port.post({ ...event, quiet: port !== loud });
+      const loud = this.#loudest();
+      for (const port of this.#tabs.keys()) port.post({ ...event, quiet: port !== loud });
       return;
     }
     const isState = event.type === "ticks" || event.type === "amended";
-    for (const [port, tab] of this.tabs) {
+    for (const [port, tab] of this.#tabs) {
       if (!isState) port.post(event);
-      else if (tab.visible) this.postTicks(port, tab, event);
+      else if (tab.visible) this.#postTicks(port, tab, event);
     }
   }
 
-  private postTicks(port: Port, tab: Tab, event: FeedEvent): void {
+  #postTicks(port: Port, tab: Tab, event: FeedEvent): void {
     tab.missed ||= tab.waiting >= MAX_WAITING;
     if (tab.missed) return;
     tab.waiting++;
     port.post(event);
   }
 
-  private taken(port: Port): void {
-    const tab = this.tabs.get(port);
+  #taken(port: Port): void {
+    const tab = this.#tabs.get(port);
     if (tab === undefined) return;
     tab.waiting--;
-    if (tab.waiting === 0 && tab.missed) this.catchUp(port, tab);
+    if (tab.waiting === 0 && tab.missed) this.#catchUp(port, tab);
   }
 
   /** Send a snapshot in place of the messages a tab missed. */
-  private catchUp(port: Port, tab: Tab): void {
+  #catchUp(port: Port, tab: Tab): void {
     tab.missed = false;
     tab.waiting++;
-    port.post(this.latest.snapshot(this.clock.now()));
+    port.post(this.#latest.snapshot(this.#clock.now()));
   }
 
   /** The tab that may notify: the last visible one, which may make a sound; null while a tab is visible. */
-  private loudest(): Port | null {
+  #loudest(): Port | null {
     let [loud, seen] = [null as Port | null, -1];
-    for (const [port, tab] of this.tabs) {
+    for (const [port, tab] of this.#tabs) {
       if (tab.visible) return null;
       if (tab.seen > seen) [loud, seen] = [port, tab.seen];
     }
     return loud;
   }
 
-  private forget(port: Port): void {
-    this.tabs.delete(port);
-    if (this.tabs.size > 0) return;
-    this.cancelLook();
-    this.feed?.stop();
-    this.feed = null;
+  #forget(port: Port): void {
+    this.#tabs.delete(port);
+    if (this.#tabs.size > 0) return;
+    this.#cancelLook();
+    this.#feed?.stop();
+    this.#feed = null;
   }
 
-  private look(): void {
-    this.cancelLook = this.clock.after(LOOK_EVERY_MS, () => {
-      this.look();
-      const oldest = this.clock.now() - FORGET_AFTER_MS;
-      for (const [port, tab] of this.tabs) if (tab.heard < oldest) this.forget(port);
+  #look(): void {
+    this.#cancelLook = this.#clock.after(LOOK_EVERY_MS, () => {
+      this.#look();
+      const oldest = this.#clock.now() - FORGET_AFTER_MS;
+      for (const [port, tab] of this.#tabs) if (tab.heard < oldest) this.#forget(port);
     });
   }
 }

@@ -67,145 +67,149 @@ interface Loading {
 }
 
 export class RangeLoader {
-  private shown: Shown | null = null;
-  private speed = 0;
-  private wanted: ReadonlySet<string> = new Set();
-  private loading: Loading | null = null;
+  #shown: Shown | null = null;
+  #speed = 0;
+  #wanted: ReadonlySet<string> = new Set();
+  #loading: Loading | null = null;
   /** What a replay shows next. */
-  private next: Loading | null = null;
+  #next: Loading | null = null;
   /** The window to which ticks go on, null while the page stands still. */
-  private following: RangeWindow | null = null;
+  #following: RangeWindow | null = null;
   /** One object for each series, so that views see the same one in every range. */
-  private readonly series = new Map<string, Series>();
-  private cancelGather: (() => void) | null = null;
-  private cancelRetry: () => void = () => {};
+  readonly #series = new Map<string, Series>();
+  #cancelGather: (() => void) | null = null;
+  #cancelRetry: () => void = () => {};
 
-  constructor(private readonly options: LoaderOptions) {}
+  readonly #options: LoaderOptions;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
 
   /** Show another range. @param speed of a replay, 0 for none. */
   aim(shown: Shown, speed: number): void {
-    this.shown = shown;
-    this.speed = speed;
-    if (shown.follows) this.aimAtNow(shown.spanMs ?? 0);
-    else this.aimAt(shown);
+    this.#shown = shown;
+    this.#speed = speed;
+    if (shown.follows) this.#aimAtNow(shown.spanMs ?? 0);
+    else this.#aimAt(shown);
   }
 
   /** The metrics in sight. */
   want(metrics: ReadonlySet<string>): void {
-    this.wanted = metrics;
-    this.cancelGather ??= this.options.clock.after(GATHER_MS, () => {
-      this.cancelGather = null;
-      this.fill();
+    this.#wanted = metrics;
+    this.#cancelGather ??= this.#options.clock.after(GATHER_MS, () => {
+      this.#cancelGather = null;
+      this.#fill();
     });
   }
 
   /** Call it after the live window has applied the same event. */
   apply(event: FeedEvent): void {
     if (event.type === "ticks") {
-      const { following } = this;
-      if (event.afresh || (following ?? this.loading) === null) this.restart();
+      const following = this.#following;
+      if (event.afresh || (following ?? this.#loading) === null) this.#restart();
       else following?.take(event);
     }
-    if (event.type === "amended") this.following?.amend(event);
+    if (event.type === "amended") this.#following?.amend(event);
     // After a pause of the connection the live window has ticks that this one has not.
-    if (event.type === "snapshot") this.restart();
+    if (event.type === "snapshot") this.#restart();
   }
 
   /** Ask again for what failed. */
   retry(): void {
-    this.cancelRetry();
-    const { loading } = this;
+    this.#cancelRetry();
+    const loading = this.#loading;
     if (loading === null) return;
     loading.failures = 0;
     for (const metric of loading.asked) if (!loading.arrived.has(metric)) loading.asked.delete(metric);
-    this.fill();
+    this.#fill();
   }
 
   /** Show the board's own window again. */
   stop(): void {
-    this.drop();
-    this.shown = null;
-    this.following = null;
-    this.options.onState({ loading: false, failed: "" });
+    this.#drop();
+    this.#shown = null;
+    this.#following = null;
+    this.#options.onState({ loading: false, failed: "" });
   }
 
   /** Whether a metric's values of the range have arrived. */
   has(metric: string): boolean {
-    return this.loading === null || this.loading.arrived.has(metric);
+    return this.#loading === null || this.#loading.arrived.has(metric);
   }
 
-  private restart(): void {
-    const { shown } = this;
+  #restart(): void {
+    const shown = this.#shown;
     if (shown === null || !shown.follows) return;
-    this.following = null;
-    this.drop();
+    this.#following = null;
+    this.#drop();
     this.aim(shown, 0);
   }
 
-  private drop(): void {
-    this.cancelRetry();
-    for (const one of [this.loading, this.next]) one?.abort.abort();
-    this.loading = this.next = null;
+  #drop(): void {
+    this.#cancelRetry();
+    for (const one of [this.#loading, this.#next]) one?.abort.abort();
+    this.#loading = this.#next = null;
   }
 
-  private aimAtNow(spanMs: number): void {
-    const { live } = this.options;
+  #aimAtNow(spanMs: number): void {
+    const { live } = this.#options;
     if (live.ticks === 0) return;
-    this.following = null;
-    this.drop();
+    this.#following = null;
+    this.#drop();
     const to = live.newestTime + 1;
     const range = { from: to - spanMs, to };
-    if (!this.options.kept() || covers(live, range)) {
-      this.follow(new RangeWindow([answerOf(live, range)], { range }, live));
+    if (!this.#options.kept() || covers(live, range)) {
+      this.#follow(new RangeWindow([answerOf(live, range)], { range }, live));
       return;
     }
-    this.load(range);
+    this.#load(range);
   }
 
-  private follow(window: RangeWindow): void {
-    this.following = window;
-    this.options.onWindow(window);
-    this.report();
+  #follow(window: RangeWindow): void {
+    this.#following = window;
+    this.#options.onWindow(window);
+    this.#report();
   }
 
-  private aimAt(range: Range): void {
-    const { live } = this.options;
-    this.following = null;
-    if (!this.options.kept() || covers(live, range)) {
-      this.drop();
-      this.options.onWindow(new RangeWindow([answerOf(live, range)], { range }, null));
-      this.report();
+  #aimAt(range: Range): void {
+    const { live } = this.#options;
+    this.#following = null;
+    if (!this.#options.kept() || covers(live, range)) {
+      this.#drop();
+      this.#options.onWindow(new RangeWindow([answerOf(live, range)], { range }, null));
+      this.#report();
       return;
     }
     // A part of what is loaded is shown at once, also while its finer buckets are on the way.
-    if (this.loading?.arrived.size && isWithin(range, this.loading.range)) this.show();
+    if (this.#loading?.arrived.size && isWithin(range, this.#loading.range)) this.#show();
     // A replay that waits for what comes next keeps the picture that it has.
-    if (this.speed > 0 && this.loading !== null) this.loadAhead(range);
-    else if (!this.isExact(range)) {
-      this.drop();
-      this.load(range);
+    if (this.#speed > 0 && this.#loading !== null) this.#loadAhead(range);
+    else if (!this.#isExact(range)) {
+      this.#drop();
+      this.#load(range);
     }
   }
 
   /** Whether what is loaded, or being loaded, is all that there is to know of a range. */
-  private isExact(range: Range): boolean {
-    const { loading } = this;
+  #isExact(range: Range): boolean {
+    const loading = this.#loading;
     if (loading === null || !isWithin(range, loading.range)) return false;
-    const { intervalMs } = this.options.live;
+    const { intervalMs } = this.#options.live;
     const areTicks =
       loading.answers.length > 0 && loading.answers.every((one) => one.resolutionMs <= intervalMs);
     return areTicks || (range.from === loading.range.from && range.to === loading.range.to);
   }
 
-  private load(range: Range): void {
-    this.loading = this.begin(this.withAhead(range));
-    this.fill();
+  #load(range: Range): void {
+    this.#loading = this.#begin(this.#withAhead(range));
+    this.#fill();
   }
 
-  private begin(range: Range): Loading {
-    const most = Math.max(1, ...Array.from(this.wanted, this.options.seriesOf));
+  #begin(range: Range): Loading {
+    const most = Math.max(1, ...Array.from(this.#wanted, this.#options.seriesOf));
     const points = Math.max(FEWEST_POINTS, Math.min(POINTS, Math.floor(VALUES / most)));
-    const shown = this.shown as Shown;
+    const shown = this.#shown as Shown;
     // A replay has the range on the page several times over.
     const times = shown.follows ? 1 : (range.to - range.from) / (shown.to - shown.from);
     return {
@@ -215,34 +219,34 @@ export class RangeLoader {
     };
   }
 
-  private withAhead(range: Range): Range {
-    if (this.speed === 0) return range;
-    const ahead = Math.max(AHEAD_SPANS * (range.to - range.from), this.speed * AHEAD_MS);
-    return { from: range.from, to: Math.min(range.to + ahead, this.options.live.newestTime + 1) };
+  #withAhead(range: Range): Range {
+    if (this.#speed === 0) return range;
+    const ahead = Math.max(AHEAD_SPANS * (range.to - range.from), this.#speed * AHEAD_MS);
+    return { from: range.from, to: Math.min(range.to + ahead, this.#options.live.newestTime + 1) };
   }
 
   /** Load on while a replay still has half of what lies ahead. */
-  private loadAhead(range: Range): void {
-    const { range: loaded } = this.loading as Loading;
-    const ahead = this.withAhead(range);
-    if (this.next !== null || loaded.to - range.to > (ahead.to - range.to) / 2) return;
-    const next = this.begin(ahead);
-    this.next = next;
-    this.fillOf(next);
+  #loadAhead(range: Range): void {
+    const { range: loaded } = this.#loading as Loading;
+    const ahead = this.#withAhead(range);
+    if (this.#next !== null || loaded.to - range.to > (ahead.to - range.to) / 2) return;
+    const next = this.#begin(ahead);
+    this.#next = next;
+    this.#fillOf(next);
   }
 
   /** Ask for the metrics in sight that have not been asked for. */
-  private fill(): void {
-    if (this.loading !== null) this.fillOf(this.loading);
-    if (this.next !== null) this.fillOf(this.next);
+  #fill(): void {
+    if (this.#loading !== null) this.#fillOf(this.#loading);
+    if (this.#next !== null) this.#fillOf(this.#next);
   }
 
-  private fillOf(loading: Loading): void {
-    const missing = [...this.wanted].filter((metric) => !loading.asked.has(metric));
+  #fillOf(loading: Loading): void {
+    const missing = [...this.#wanted].filter((metric) => !loading.asked.has(metric));
     let batch: string[] = [];
     let values = 0;
     for (const metric of missing) {
-      const more = this.options.seriesOf(metric) * loading.points;
+      const more = this.#options.seriesOf(metric) * loading.points;
       if (batch.length === METRICS || (batch.length > 0 && values + more > VALUES)) {
         loading.queue.push(batch);
         [batch, values] = [[], 0];
@@ -252,26 +256,26 @@ export class RangeLoader {
       loading.asked.add(metric);
     }
     if (batch.length > 0) loading.queue.push(batch);
-    this.run(loading);
+    this.#run(loading);
   }
 
-  private run(loading: Loading): void {
+  #run(loading: Loading): void {
     while (loading.running < REQUESTS) {
       const metrics = loading.queue.shift();
       if (metrics === undefined) break;
       loading.running++;
-      void this.ask(loading, metrics);
+      void this.#ask(loading, metrics);
     }
-    this.report();
+    this.#report();
   }
 
-  private async ask(loading: Loading, metrics: string[]): Promise<void> {
+  async #ask(loading: Loading, metrics: string[]): Promise<void> {
     try {
-      const answer = await this.answer(loading, metrics, loading.range, loading.points);
-      const { intervalMs } = this.options.live;
-      if (answer.resolutionMs > intervalMs && !this.shown?.follows) {
+      const answer = await this.#answer(loading, metrics, loading.range, loading.points);
+      const { intervalMs } = this.#options.live;
+      if (answer.resolutionMs > intervalMs && !this.#shown?.follows) {
         const from = loading.range.to - LAST_TICKS * intervalMs;
-        const last = await this.answer(loading, metrics, { from, to: loading.range.to }, LAST_TICKS + 2);
+        const last = await this.#answer(loading, metrics, { from, to: loading.range.to }, LAST_TICKS + 2);
         for (const { series, avg } of last.series) {
           loading.last.set(series.key, avg.findLast((value) => !Number.isNaN(value)) ?? Number.NaN);
         }
@@ -280,78 +284,79 @@ export class RangeLoader {
       loading.failures = 0;
       loading.answers.push(answer);
       for (const metric of metrics) loading.arrived.add(metric);
-      this.arrived(loading, answer);
+      this.#arrived(loading, answer);
     } catch (error) {
       if (loading.abort.signal.aborted) return;
       loading.running--;
-      this.failed(loading, metrics, error instanceof Error ? error.message : String(error));
+      this.#failed(loading, metrics, error instanceof Error ? error.message : String(error));
     }
   }
 
-  private async answer(loading: Loading, metrics: string[], range: Range, points: number): Promise<Answer> {
+  async #answer(loading: Loading, metrics: string[], range: Range, points: number): Promise<Answer> {
     const query = new URLSearchParams({ from: writeTime(range.from), to: writeTime(range.to) });
     query.set("points", String(points));
     query.set("format", "binary");
     for (const metric of metrics) query.append("metrics", metric);
-    const answer = decodeAnswer(await this.options.get(`api/history?${query}`, loading.abort.signal));
-    for (const one of this.options.live.series) this.series.set(one.key, one);
+    const answer = decodeAnswer(await this.#options.get(`api/history?${query}`, loading.abort.signal));
+    for (const one of this.#options.live.series) this.#series.set(one.key, one);
     for (const one of answer.series) {
-      const known = this.series.get(one.series.key);
+      const known = this.#series.get(one.series.key);
       if (known?.unit === one.series.unit) one.series = known;
-      else this.series.set(one.series.key, one.series);
+      else this.#series.set(one.series.key, one.series);
     }
     return answer;
   }
 
-  private arrived(loading: Loading, answer: Answer): void {
-    if (loading === this.next) {
+  #arrived(loading: Loading, answer: Answer): void {
+    if (loading === this.#next) {
       if (loading.queue.length > 0 || loading.running > 0) {
-        this.run(loading);
+        this.#run(loading);
         return;
       }
-      this.next = null;
-      this.loading = loading;
+      this.#next = null;
+      this.#loading = loading;
     }
-    if (loading !== this.loading) return;
-    if (this.following !== null) {
-      this.following.merge(answer);
-      this.options.onWindow(this.following);
-    } else this.show();
-    this.run(loading);
+    if (loading !== this.#loading) return;
+    if (this.#following !== null) {
+      this.#following.merge(answer);
+      this.#options.onWindow(this.#following);
+    } else this.#show();
+    this.#run(loading);
   }
 
-  private show(): void {
-    const { loading, shown } = this;
+  #show(): void {
+    const loading = this.#loading;
+    const shown = this.#shown;
     if (loading === null || shown === null) return;
-    const { live } = this.options;
+    const { live } = this.#options;
     if (shown.follows) {
       const newest = (key: string) => live.newest(key);
-      this.follow(new RangeWindow(loading.answers, { range: loading.range, newest }, live));
+      this.#follow(new RangeWindow(loading.answers, { range: loading.range, newest }, live));
       return;
     }
     const ends = shown.to >= loading.range.to && loading.last.size > 0;
     const newest = ends ? (key: string) => loading.last.get(key) ?? Number.NaN : undefined;
-    this.options.onWindow(new RangeWindow(loading.answers, { range: shown, newest }, null));
-    this.report();
+    this.#options.onWindow(new RangeWindow(loading.answers, { range: shown, newest }, null));
+    this.#report();
   }
 
-  private failed(loading: Loading, metrics: string[], why: string): void {
+  #failed(loading: Loading, metrics: string[], why: string): void {
     const wait = RETRIES_MS[loading.failures++];
     if (wait !== undefined) {
       loading.queue.push(metrics);
-      this.cancelRetry = this.options.clock.after(wait, () => this.run(loading));
-      this.report();
+      this.#cancelRetry = this.#options.clock.after(wait, () => this.#run(loading));
+      this.#report();
       return;
     }
     for (const metric of metrics) loading.asked.delete(metric);
-    if (loading === this.next) this.next = null;
-    this.options.onState({ loading: false, failed: why });
+    if (loading === this.#next) this.#next = null;
+    this.#options.onState({ loading: false, failed: why });
   }
 
-  private report(): void {
-    const { loading } = this;
+  #report(): void {
+    const loading = this.#loading;
     const busy = loading !== null && (loading.running > 0 || loading.queue.length > 0);
-    this.options.onState({ loading: busy, failed: "" });
+    this.#options.onState({ loading: busy, failed: "" });
   }
 }
 

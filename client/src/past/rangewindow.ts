@@ -19,12 +19,12 @@ export interface RangeWindowOptions {
 const GAP_BUCKETS = 1.5;
 
 export class RangeWindow extends Window {
-  private readonly buckets = new Map<string, Buckets>();
-  private readonly newestOf: ((key: string) => number) | undefined;
-  private readonly range: Range;
-  private readonly stands: boolean;
-  private readonly bucketed: boolean;
-  private newestTick = Number.NaN;
+  readonly #buckets = new Map<string, Buckets>();
+  readonly #newestOf: ((key: string) => number) | undefined;
+  readonly #range: Range;
+  readonly #stands: boolean;
+  readonly #bucketed: boolean;
+  #newestTick = Number.NaN;
 
   /**
    * @param answers all of the same range and resolution, each with other series.
@@ -35,10 +35,10 @@ export class RangeWindow extends Window {
     const times = timesOf(answers, range, resolutionMs);
     const room = live === null ? times.length : Math.ceil((range.to - range.from) / resolutionMs) + 2;
     super(Math.max(2, times.length, room), resolutionMs);
-    this.range = range;
-    this.stands = live === null;
-    this.bucketed = live !== null && resolutionMs > live.intervalMs;
-    this.newestOf = newest;
+    this.#range = range;
+    this.#stands = live === null;
+    this.#bucketed = live !== null && resolutionMs > live.intervalMs;
+    this.#newestOf = newest;
     const seqs = new Float64Array(times.length).fill(Number.NaN);
     const { epoch, capacity } = this;
     this.restore({
@@ -46,23 +46,23 @@ export class RangeWindow extends Window {
       ...{ series: [], columns: [], layout: live?.layout ?? [] },
     });
     for (const answer of answers) this.merge(answer);
-    if (live !== null) this.goOn(live, range.to);
+    if (live !== null) this.#goOn(live, range.to);
   }
 
   override get spanMs(): number {
-    return this.range.to - this.range.from;
+    return this.#range.to - this.#range.from;
   }
 
   override get until(): number {
-    return this.stands ? this.range.to : Math.max(this.newestTime, this.newestTick || 0);
+    return this.#stands ? this.#range.to : Math.max(this.newestTime, this.#newestTick || 0);
   }
 
   override newest(key: string): number {
-    return this.newestOf?.(key) ?? super.newest(key);
+    return this.#newestOf?.(key) ?? super.newest(key);
   }
 
   override bandOf(key: string): Buckets | undefined {
-    return this.buckets.get(key);
+    return this.#buckets.get(key);
   }
 
   /** An average may be whole where its values are not. */
@@ -71,7 +71,7 @@ export class RangeWindow extends Window {
   }
 
   override statsOf(key: string): SeriesStats {
-    const band = this.buckets.get(key);
+    const band = this.#buckets.get(key);
     const values = this.ring(key);
     const last = this.newest(key);
     if (band === undefined || values === undefined) return { ...computeStats(this.ordered(key)), last };
@@ -90,19 +90,19 @@ export class RangeWindow extends Window {
 
   /** Add an answer's series. Buckets at times that the window does not have are left out. */
   merge(answer: Answer): void {
-    const slots = this.slotsOf(answer.times);
-    for (const one of answer.series) this.mergeSeries(one, slots);
+    const slots = this.#slotsOf(answer.times);
+    for (const one of answer.series) this.#mergeSeries(one, slots);
     this.follow(this.layout);
     this.version++;
   }
 
   override amend(amendment: Amendment): void {
     // What a bucket had before is not known any more.
-    if (!this.bucketed) super.amend(amendment);
+    if (!this.#bucketed) super.amend(amendment);
   }
 
   /** Add a window's ticks from a time on, so that its next tick comes next here too. */
-  private goOn(live: Window, from: number): void {
+  #goOn(live: Window, from: number): void {
     const { times, series } = answerOf(live, { from, to: Number.POSITIVE_INFINITY });
     this.follow(series.map((one) => one.series));
     times.forEach((time, tick) => {
@@ -113,23 +113,23 @@ export class RangeWindow extends Window {
       );
     });
     if (this.ticks > 0) this.renumber(live.newestSeq);
-    this.newestTick = live.newestTime;
+    this.#newestTick = live.newestTime;
     this.follow(live.layout);
   }
 
-  private mergeSeries({ series, first, avg, min, max, count }: AnsweredSeries, slots: Int32Array): void {
+  #mergeSeries({ series, first, avg, min, max, count }: AnsweredSeries, slots: Int32Array): void {
     const values = this.columnOf(series);
-    const buckets = count === null ? undefined : this.bucketsOf(series.key);
+    const buckets = count === null ? undefined : this.#bucketsOf(series.key);
     for (let i = 0; i < avg.length; i++) {
       const slot = slots[first + i];
       if (slot === -1 || !Number.isFinite(avg[i])) continue;
       if (buckets === undefined || count === null) values[slot] = avg[i];
-      else this.combine(values, buckets, slot, avg[i], min[i], max[i], count[i]);
+      else this.#combine(values, buckets, slot, avg[i], min[i], max[i], count[i]);
     }
   }
 
   /** A bucket that already has newer ticks keeps them. */
-  private combine(
+  #combine(
     values: Float64Array,
     { lows, highs, counts }: Buckets,
     ...[slot, avg, min, max, count]: [number, number, number, number, number]
@@ -142,34 +142,34 @@ export class RangeWindow extends Window {
     counts[slot] = all;
   }
 
-  private bucketsOf(key: string): Buckets {
-    const known = this.buckets.get(key);
+  #bucketsOf(key: string): Buckets {
+    const known = this.#buckets.get(key);
     if (known !== undefined) return known;
     const column = () => new Float64Array(this.capacity).fill(Number.NaN);
     const made = { lows: column(), highs: column(), counts: column() };
-    this.buckets.set(key, made);
+    this.#buckets.set(key, made);
     return made;
   }
 
   /** The slot of each time, -1 if the window does not have it. Both are ascending. */
-  private slotsOf(times: Float64Array): Int32Array {
+  #slotsOf(times: Float64Array): Int32Array {
     const slots = new Int32Array(times.length).fill(-1);
     let index = 0;
     for (let i = 0; i < times.length; i++) {
-      while (index < this.ticks && this.timeAt(index) < times[i]) index++;
-      if (index < this.ticks && this.timeAt(index) === times[i]) slots[i] = this.slotAt(index);
+      while (index < this.ticks && this.#timeAt(index) < times[i]) index++;
+      if (index < this.ticks && this.#timeAt(index) === times[i]) slots[i] = this.slotAt(index);
     }
     return slots;
   }
 
-  private timeAt(index: number): number {
+  #timeAt(index: number): number {
     return this.times[this.slotAt(index)];
   }
 
   /** Ticks fill the bucket of their time: buckets begin at whole multiples of their length. */
   protected override push(seq: number, time: number, row: Float64Array): void {
-    this.newestTick = time;
-    if (!this.bucketed) {
+    this.#newestTick = time;
+    if (!this.#bucketed) {
       super.push(seq, time, row);
       return;
     }
@@ -178,29 +178,29 @@ export class RangeWindow extends Window {
     if (this.ticks > 0 && begin < this.newestTime) return;
     if (begin - this.newestTime > GAP_BUCKETS * this.intervalMs) {
       this.advance(seq, begin - this.intervalMs);
-      this.clearBuckets();
+      this.#clearBuckets();
     }
     if (begin !== this.newestTime) {
       this.advance(seq, begin);
-      this.clearBuckets();
+      this.#clearBuckets();
     }
     this.renumber(seq);
-    this.add(row);
+    this.#add(row);
   }
 
-  private clearBuckets(): void {
+  #clearBuckets(): void {
     const slot = this.slotAt(this.ticks - 1);
-    for (const { lows, highs, counts } of this.buckets.values()) {
+    for (const { lows, highs, counts } of this.#buckets.values()) {
       lows[slot] = highs[slot] = counts[slot] = Number.NaN;
     }
   }
 
-  private add(row: Float64Array): void {
+  #add(row: Float64Array): void {
     const slot = this.slotAt(this.ticks - 1);
     this.layout.forEach((series, place) => {
       const value = row[place];
       if (!Number.isFinite(value)) return;
-      this.combine(this.columnOf(series), this.bucketsOf(series.key), slot, value, value, value, 1);
+      this.#combine(this.columnOf(series), this.#bucketsOf(series.key), slot, value, value, value, 1);
     });
   }
 }

@@ -47,15 +47,19 @@ interface Followed extends Range {
 export class HistorySparks {
   /** Why the last request failed; empty if it did not. */
   failed = "";
-  private readonly followed = new Map<string, Followed>();
-  private waiting = new Set<Followed>();
-  private queue: Followed[][] = [];
-  private running = 0;
-  private failures: Followed[] = [];
-  private cancelGather: (() => void) | null = null;
-  private abort = new AbortController();
+  readonly #followed = new Map<string, Followed>();
+  #waiting = new Set<Followed>();
+  #queue: Followed[][] = [];
+  #running = 0;
+  #failures: Followed[] = [];
+  #cancelGather: (() => void) | null = null;
+  #abort = new AbortController();
 
-  constructor(private readonly options: HistorySparksOptions) {}
+  readonly #options: HistorySparksOptions;
+
+  constructor(options: HistorySparksOptions) {
+    this.#options = options;
+  }
 
   /**
    * Return what has arrived of an alert's values up to a moment, and ask for the others.
@@ -64,11 +68,11 @@ export class HistorySparks {
    * @param until up to when a replay will need them.
    */
   of(alert: Alert, ended: number, at: number, until: number): Spark {
-    const one = this.find(alert, ended, until);
+    const one = this.#find(alert, ended, until);
     const fired = Date.parse(alert.timestamp);
     const count = one.times.findLastIndex((time) => time < at) + 1;
     const times = one.times.slice(0, count);
-    const to = Math.max(fired + SIDE_TICKS * this.options.live.intervalMs, times.at(-1) ?? 0);
+    const to = Math.max(fired + SIDE_TICKS * this.#options.live.intervalMs, times.at(-1) ?? 0);
     return {
       ...{ from: Math.max(one.from, times[0] ?? one.from), fired, to, times },
       ended: ended < at ? ended : Number.POSITIVE_INFINITY,
@@ -78,7 +82,7 @@ export class HistorySparks {
 
   /** The value of an alert's series at a moment, NaN if it is not known. */
   valueAt(alert: Alert, at: number): number {
-    const one = this.followed.get(alert.id);
+    const one = this.#followed.get(alert.id);
     if (one === undefined) return Number.NaN;
     if (one.to === at && Number.isFinite(one.last)) return one.last;
     const newest = one.times.findLastIndex((time) => time < at);
@@ -87,34 +91,34 @@ export class HistorySparks {
 
   /** Ask again for what failed. */
   retry(): void {
-    const failures = this.failures;
-    this.failures = [];
+    const failures = this.#failures;
+    this.#failures = [];
     this.failed = "";
-    for (const one of failures) this.ask(one);
+    for (const one of failures) this.#ask(one);
   }
 
   forget(): void {
-    this.abort.abort();
-    this.abort = new AbortController();
-    this.cancelGather?.();
-    this.cancelGather = null;
-    this.followed.clear();
-    this.waiting.clear();
-    [this.queue, this.failures, this.running, this.failed] = [[], [], 0, ""];
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    this.#cancelGather?.();
+    this.#cancelGather = null;
+    this.#followed.clear();
+    this.#waiting.clear();
+    [this.#queue, this.#failures, this.#running, this.failed] = [[], [], 0, ""];
   }
 
-  private find(alert: Alert, ended: number, until: number): Followed {
-    const { hasHistory, live } = this.options;
+  #find(alert: Alert, ended: number, until: number): Followed {
+    const { hasHistory, live } = this.#options;
     const interval = live.intervalMs;
     const fired = Date.parse(alert.timestamp);
     const from = fired - SIDE_TICKS * interval;
     const most = Math.max(ended, fired + SIDE_TICKS * interval) + AFTER_TICKS * interval;
     const to = Math.max(fired + 1, Math.min(most, until));
-    const known = this.followed.get(alert.id);
+    const known = this.#followed.get(alert.id);
     // Reinsert it, so that the least recently used spark is dropped first.
-    this.followed.delete(alert.id);
+    this.#followed.delete(alert.id);
     if (known !== undefined && from <= known.from && to <= known.to) {
-      this.followed.set(alert.id, known);
+      this.#followed.set(alert.id, known);
       return known;
     }
     const key = seriesKey(alert.metric ?? "", alert.labels);
@@ -123,66 +127,66 @@ export class HistorySparks {
       // What it had before stays until more has arrived.
       ...{ times: known?.times ?? [], values: known?.values ?? [] },
     };
-    this.followed.set(alert.id, one);
-    for (const id of this.followed.keys()) {
-      if (this.followed.size <= MAX_SPARKS) break;
-      this.followed.delete(id);
+    this.#followed.set(alert.id, one);
+    for (const id of this.#followed.keys()) {
+      if (this.#followed.size <= MAX_SPARKS) break;
+      this.#followed.delete(id);
     }
     if (!hasHistory() || covers(live, one)) take(one, answerOf(live, one));
-    else this.ask(one);
+    else this.#ask(one);
     return one;
   }
 
-  private ask(one: Followed): void {
-    this.waiting.add(one);
-    this.cancelGather ??= this.options.clock.after(GATHER_MS, () => {
-      this.cancelGather = null;
-      this.queue.push(...batches([...this.waiting]));
-      this.waiting.clear();
-      this.run();
+  #ask(one: Followed): void {
+    this.#waiting.add(one);
+    this.#cancelGather ??= this.#options.clock.after(GATHER_MS, () => {
+      this.#cancelGather = null;
+      this.#queue.push(...batches([...this.#waiting]));
+      this.#waiting.clear();
+      this.#run();
     });
   }
 
-  private run(): void {
-    while (this.running < REQUESTS) {
-      const batch = this.queue.shift();
+  #run(): void {
+    while (this.#running < REQUESTS) {
+      const batch = this.#queue.shift();
       if (batch === undefined) return;
-      this.running++;
-      void this.load(batch, this.abort.signal);
+      this.#running++;
+      void this.#load(batch, this.#abort.signal);
     }
   }
 
-  private async load(batch: readonly Followed[], signal: AbortSignal): Promise<void> {
+  async #load(batch: readonly Followed[], signal: AbortSignal): Promise<void> {
     const from = Math.min(...batch.map((one) => one.from));
     const to = Math.max(...batch.map((one) => one.to));
     const shortest = Math.min(...batch.map((one) => one.to - one.from));
     try {
       const points = Math.ceil((MAX_POINTS * (to - from)) / shortest);
-      const answer = await this.fetch(batch, { from, to }, points, signal);
+      const answer = await this.#fetch(batch, { from, to }, points, signal);
       for (const one of batch) take(one, answer);
-      if (answer.resolutionMs > this.options.live.intervalMs) await this.loadLast(batch, signal);
+      if (answer.resolutionMs > this.#options.live.intervalMs) await this.#loadLast(batch, signal);
     } catch (error) {
       if (signal.aborted) return;
-      this.failures.push(...batch);
+      this.#failures.push(...batch);
       this.failed = error instanceof Error ? error.message : String(error);
     }
     if (signal.aborted) return;
-    this.running--;
-    this.options.onChange();
-    this.run();
+    this.#running--;
+    this.#options.onChange();
+    this.#run();
   }
 
   /** Load the last value of those that end together, which a bucket has among others. */
-  private async loadLast(batch: readonly Followed[], signal: AbortSignal): Promise<void> {
+  async #loadLast(batch: readonly Followed[], signal: AbortSignal): Promise<void> {
     const to = Math.max(...batch.map((one) => one.to));
     const ending = batch.filter((one) => one.to === to);
-    const from = to - LAST_TICKS * this.options.live.intervalMs;
-    const { series } = await this.fetch(ending, { from, to }, LAST_TICKS + 2, signal);
+    const from = to - LAST_TICKS * this.#options.live.intervalMs;
+    const { series } = await this.#fetch(ending, { from, to }, LAST_TICKS + 2, signal);
     const last = new Map(series.map(({ series, avg }) => [series.key, avg.findLast(Number.isFinite)]));
     for (const one of ending) one.last = last.get(one.key) ?? Number.NaN;
   }
 
-  private async fetch(
+  async #fetch(
     batch: readonly Followed[],
     { from, to }: Range,
     points: number,
@@ -191,7 +195,7 @@ export class HistorySparks {
     const query = new URLSearchParams({ from: writeTime(from), to: writeTime(to), points: String(points) });
     query.set("format", "binary");
     for (const key of new Set(batch.map((one) => one.key))) query.append("metrics", key);
-    return decodeAnswer(await this.options.get(`api/history?${query}`, signal));
+    return decodeAnswer(await this.#options.get(`api/history?${query}`, signal));
   }
 }
 

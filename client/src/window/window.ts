@@ -49,38 +49,38 @@ export class Window {
   seriesVersion = 0;
   /** Increases with every change, so that nothing is drawn twice. */
   version = 0;
-  private length = 0;
-  private head = 0;
-  private written = 0;
+  #length = 0;
+  #head = 0;
+  #written = 0;
   /** In memory order: see `ring`. */
   times: Float64Array;
-  private seqs: Float64Array;
-  private readonly columns = new Map<string, Column>();
+  #seqs: Float64Array;
+  readonly #columns = new Map<string, Column>();
   /** The series of the next ticks' values. */
   layout: readonly Series[] = [];
   /** The columns in layout order, which saves a lookup per value; null for a series without a column. */
-  private targets: (Column | null)[] = [];
+  #targets: (Column | null)[] = [];
 
   constructor(
     public capacity: number,
     public intervalMs: number,
   ) {
     this.times = new Float64Array(capacity);
-    this.seqs = new Float64Array(capacity);
+    this.#seqs = new Float64Array(capacity);
   }
 
   get ticks(): number {
-    return this.length;
+    return this.#length;
   }
 
   /** The newest tick's number, 0 before the first. */
   get newestSeq(): number {
-    return this.length === 0 ? 0 : this.seqs[this.slotAt(this.length - 1)];
+    return this.#length === 0 ? 0 : this.#seqs[this.slotAt(this.#length - 1)];
   }
 
   /** The newest tick's time in milliseconds, NaN before the first. */
   get newestTime(): number {
-    return this.length === 0 ? Number.NaN : this.times[this.slotAt(this.length - 1)];
+    return this.#length === 0 ? Number.NaN : this.times[this.slotAt(this.#length - 1)];
   }
 
   /** The length of the time axis in milliseconds, and the time at its end. */
@@ -93,20 +93,20 @@ export class Window {
   }
 
   get series(): Series[] {
-    return Array.from(this.columns.values(), ({ series }) => series);
+    return Array.from(this.#columns.values(), ({ series }) => series);
   }
 
   /** Append ticks. Ticks marked `afresh` or from another epoch replace the window. */
   take(ticks: Ticks): void {
     this.version++;
     const { epoch, afresh, series, first, times, values } = ticks;
-    if (afresh || epoch !== this.epoch) this.begin(epoch, times.length);
+    if (afresh || epoch !== this.epoch) this.#begin(epoch, times.length);
     if (series !== null) this.follow(series);
     const width = this.layout.length;
     times.forEach((time, tick) => {
       this.push(first + tick, time, values.subarray(tick * width, (tick + 1) * width));
     });
-    this.forgetVanished();
+    this.#forgetVanished();
   }
 
   /** Write late values into their tick; ignored if that tick is not in the window. */
@@ -114,14 +114,14 @@ export class Window {
     if (epoch !== this.epoch) return;
     this.version++;
     if (series !== null) this.follow(series);
-    let index = this.length - 1;
-    while (index >= 0 && this.seqs[this.slotAt(index)] !== seq) index--;
+    let index = this.#length - 1;
+    while (index >= 0 && this.#seqs[this.slotAt(index)] !== seq) index--;
     if (index < 0) return;
     const slot = this.slotAt(index);
-    const seen = this.written - (this.length - 1 - index);
+    const seen = this.#written - (this.#length - 1 - index);
     values.forEach((value, place) => {
       if (!Number.isFinite(value)) return;
-      const column = this.targets[place] ?? this.addColumn(place, seen);
+      const column = this.#targets[place] ?? this.#addColumn(place, seen);
       column.values[slot] = value;
       column.whole &&= Number.isInteger(value);
       column.seen = Math.max(column.seen, seen);
@@ -137,10 +137,10 @@ export class Window {
   }
 
   clear(): void {
-    this.length = 0;
-    this.head = 0;
-    this.columns.clear();
-    this.targets.fill(null);
+    this.#length = 0;
+    this.#head = 0;
+    this.#columns.clear();
+    this.#targets.fill(null);
     this.seriesVersion++;
     this.version++;
   }
@@ -152,13 +152,13 @@ export class Window {
 
   /** One series oldest first, NaN where it has no value; all NaN for an unknown series. */
   ordered(source: Float64Array | string): Float64Array {
-    const ring = typeof source === "string" ? this.columns.get(source)?.values : source;
-    const out = new Float64Array(this.length);
+    const ring = typeof source === "string" ? this.#columns.get(source)?.values : source;
+    const out = new Float64Array(this.#length);
     if (ring === undefined) return out.fill(Number.NaN);
     const start = this.slotAt(0);
-    const tail = Math.min(this.length, this.capacity - start);
+    const tail = Math.min(this.#length, this.capacity - start);
     out.set(ring.subarray(start, start + tail));
-    out.set(ring.subarray(0, this.length - tail), tail);
+    out.set(ring.subarray(0, this.#length - tail), tail);
     return out;
   }
 
@@ -167,7 +167,7 @@ export class Window {
    * unknown series.
    */
   ring(key: string): Float64Array | undefined {
-    return this.columns.get(key)?.values;
+    return this.#columns.get(key)?.values;
   }
 
   /** The slot of the oldest tick. */
@@ -176,7 +176,7 @@ export class Window {
   }
 
   has(key: string): boolean {
-    return this.columns.has(key);
+    return this.#columns.has(key);
   }
 
   /** The stats of a series over the window. */
@@ -186,7 +186,7 @@ export class Window {
 
   /** Whether all values of a series are whole numbers. Once false, it stays so while the series has values. */
   isWhole(key: string): boolean {
-    return this.columns.get(key)?.whole ?? false;
+    return this.#columns.get(key)?.whole ?? false;
   }
 
   /** The buckets of a series; undefined if its values are ticks. */
@@ -196,7 +196,7 @@ export class Window {
 
   /** The value of a series at the newest tick, NaN if it has none. */
   newest(key: string): number {
-    return this.columns.get(key)?.values[this.slotAt(this.length - 1)] ?? Number.NaN;
+    return this.#columns.get(key)?.values[this.slotAt(this.#length - 1)] ?? Number.NaN;
   }
 
   /**
@@ -204,9 +204,9 @@ export class Window {
    * value.
    */
   between(key: string, after: number, until: number): { times: number[]; values: number[] } {
-    const ring = this.columns.get(key)?.values;
+    const ring = this.#columns.get(key)?.values;
     const slots: number[] = [];
-    for (let index = this.length - 1; index >= 0; index--) {
+    for (let index = this.#length - 1; index >= 0; index--) {
       const slot = this.slotAt(index);
       if (this.times[slot] <= after) break;
       if (this.times[slot] <= until) slots.push(slot);
@@ -221,7 +221,7 @@ export class Window {
   /** The highest value of a series in the window, NaN if it has none. */
   highest(key: string): number {
     let high = Number.NaN;
-    for (const value of this.columns.get(key)?.values ?? [])
+    for (const value of this.#columns.get(key)?.values ?? [])
       if (!(value <= high) && !Number.isNaN(value)) high = value;
     return high;
   }
@@ -231,7 +231,7 @@ export class Window {
     let sum = 0;
     let count = 0;
     // The order does not matter, and unwritten slots are NaN.
-    for (const value of this.columns.get(key)?.values ?? []) {
+    for (const value of this.#columns.get(key)?.values ?? []) {
       if (Number.isNaN(value)) continue;
       sum += value;
       count++;
@@ -246,7 +246,7 @@ export class Window {
       capacity: this.capacity,
       intervalMs: this.intervalMs,
       times: this.orderedTimes(),
-      seqs: this.ordered(this.seqs),
+      seqs: this.ordered(this.#seqs),
       series,
       columns: series.map(({ key }) => this.ordered(key)),
       layout: this.layout,
@@ -264,7 +264,7 @@ export class Window {
   /** Load a snapshot; keeps its newest ticks if they exceed the capacity. */
   restore(snapshot: WindowSnapshot): void {
     const { capacity, times, seqs } = snapshot;
-    const known = new Map(Array.from(this.columns, ([key, { series }]) => [key, series]));
+    const known = new Map(Array.from(this.#columns, ([key, { series }]) => [key, series]));
     this.clear();
     this.epoch = snapshot.epoch;
     this.capacity = capacity;
@@ -276,22 +276,22 @@ export class Window {
       return ring;
     };
     this.times = resized(times, 0);
-    this.seqs = resized(seqs, 0);
-    this.length = times.length - from;
-    this.written = this.length;
-    this.head = this.length % capacity;
+    this.#seqs = resized(seqs, 0);
+    this.#length = times.length - from;
+    this.#written = this.#length;
+    this.#head = this.#length % capacity;
     snapshot.series.forEach((posted, i) => {
       const values = resized(snapshot.columns[i], Number.NaN);
       // A posted snapshot holds copies. Keep the known series object so that its views are not rebuilt.
       const before = known.get(posted.key);
       const series = before?.unit === posted.unit ? before : posted;
       const whole = values.every((value) => value % 1 === 0 || Number.isNaN(value));
-      this.columns.set(series.key, { series, values, seen: this.written, whole });
+      this.#columns.set(series.key, { series, values, seen: this.#written, whole });
     });
     this.follow(snapshot.layout);
   }
 
-  private begin(epoch: string, ticks: number): void {
+  #begin(epoch: string, ticks: number): void {
     this.clear();
     this.epoch = epoch;
     if (ticks > this.capacity) this.resize(ticks);
@@ -300,76 +300,76 @@ export class Window {
   /** Set the layout and find the target columns for the next ticks. */
   protected follow(layout: readonly Series[]): void {
     this.layout = layout;
-    this.targets = layout.map(({ key }) => this.columns.get(key) ?? null);
+    this.#targets = layout.map(({ key }) => this.#columns.get(key) ?? null);
   }
 
   /** Add a tick. Drops one that is not newer than the newest; missed ticks become a hole. */
   protected push(seq: number, time: number, row: Float64Array): void {
-    if (this.length > 0) {
+    if (this.#length > 0) {
       if (seq <= this.newestSeq) return;
-      this.leaveHole(seq, time);
+      this.#leaveHole(seq, time);
     }
     this.advance(seq, time);
-    this.write(row);
+    this.#write(row);
   }
 
   /** The slot of a tick, oldest first. */
   protected slotAt(index: number): number {
-    return (this.head - this.length + index + this.capacity) % this.capacity;
+    return (this.#head - this.#length + index + this.capacity) % this.capacity;
   }
 
   /** Number the newest tick anew. */
   protected renumber(seq: number): void {
-    this.seqs[this.slotAt(this.length - 1)] = seq;
+    this.#seqs[this.slotAt(this.#length - 1)] = seq;
   }
 
   /** The column of a series, in memory order; added if it is new. Call `follow` once all are added. */
   protected columnOf(series: Series): Float64Array {
-    const known = this.columns.get(series.key);
+    const known = this.#columns.get(series.key);
     if (known !== undefined) {
-      known.seen = this.written;
+      known.seen = this.#written;
       return known.values;
     }
     const values = new Float64Array(this.capacity).fill(Number.NaN);
-    this.columns.set(series.key, { series, values, seen: this.written, whole: true });
+    this.#columns.set(series.key, { series, values, seen: this.#written, whole: true });
     this.seriesVersion++;
     return values;
   }
 
   protected advance(seq: number, time: number): void {
-    this.times[this.head] = time;
-    this.seqs[this.head] = seq;
-    for (const column of this.columns.values()) column.values[this.head] = Number.NaN;
-    this.head = (this.head + 1) % this.capacity;
-    this.length = Math.min(this.length + 1, this.capacity);
-    this.written++;
+    this.times[this.#head] = time;
+    this.#seqs[this.#head] = seq;
+    for (const column of this.#columns.values()) column.values[this.#head] = Number.NaN;
+    this.#head = (this.#head + 1) % this.capacity;
+    this.#length = Math.min(this.#length + 1, this.capacity);
+    this.#written++;
   }
 
   /** An infinite value leaves a gap like a missing one, but its series gets a column. */
-  private write(row: Float64Array): void {
-    const slot = this.slotAt(this.length - 1);
+  #write(row: Float64Array): void {
+    const slot = this.slotAt(this.#length - 1);
     for (let place = 0; place < row.length; place++) {
       const value = row[place];
       if (Number.isNaN(value)) continue;
-      const column = this.targets[place] ?? this.addColumn(place);
+      const column = this.#targets[place] ?? this.#addColumn(place);
       column.values[slot] = Number.isFinite(value) ? value : Number.NaN;
       column.whole &&= value % 1 === 0 || !Number.isFinite(value);
-      column.seen = this.written;
+      column.seen = this.#written;
     }
   }
 
-  private addColumn(place: number, seen = this.written): Column {
+  #addColumn(place: number, seen = this.#written): Column {
     const series = this.layout[place];
     const values = new Float64Array(this.capacity).fill(Number.NaN);
     const column = { series, values, seen, whole: true };
-    this.columns.set(series.key, column);
-    this.targets[place] = column;
+    this.#columns.set(series.key, column);
+    this.#targets[place] = column;
     this.seriesVersion++;
     return column;
   }
 
   /** Fill the time between the newest tick and the next with evenly spaced rows without values or numbers. */
-  private leaveHole(nextSeq: number, nextTime: number): void {
+  #leaveHole(nextSeq: number, nextTime: number): void {
     const time = this.newestTime;
     const seq = this.newestSeq;
     const late = nextTime - time > HOLE_INTERVALS * this.intervalMs;
@@ -379,12 +379,12 @@ export class Window {
   }
 
   /** Remove series with no value left in the window, such as those of a stopped container. */
-  private forgetVanished(): void {
-    const before = this.columns.size;
-    for (const [key, { seen }] of this.columns) {
-      if (this.written - seen >= this.capacity) this.columns.delete(key);
+  #forgetVanished(): void {
+    const before = this.#columns.size;
+    for (const [key, { seen }] of this.#columns) {
+      if (this.#written - seen >= this.capacity) this.#columns.delete(key);
     }
-    if (this.columns.size === before) return;
+    if (this.#columns.size === before) return;
     this.follow(this.layout);
     this.seriesVersion++;
   }
