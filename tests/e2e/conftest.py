@@ -82,7 +82,8 @@ def page(watched: Watched) -> Page:
 
 
 def loaded(page: Page) -> None:
-    """Wait until the page has what it needs once the server has gone."""
+    """Wait until the page has what it needs once the server has gone: what it loads after its first sight."""
     page.wait_for_function(
-        "() => performance.getEntriesByType('resource').some((it) => /opened.*js/.test(it.name) && it.responseEnd > 0)"
+        """() => ["js", "css"].every((kind) => performance.getEntriesByType("resource")
+            .some(({ name, responseEnd }) => name.includes("/later") && name.endsWith(kind) && responseEnd > 0))"""
     )
