@@ -362,6 +362,12 @@ export function formatRange({ from, to }: { from: number; to: number }, dated = 
   return `${first}${clock(from)} – ${last}${clock(to)}`;
 }
 
+/** A range on a page that shows `whole`: with dates if that has several days. */
+export const formatPart = (
+  range: { from: number; to: number },
+  whole: { from: number; to: number },
+): string => formatRange(range, !isSameDay(whole.from, whole.to));
+
 /** The length of a range: like `formatDuration`, but `1 min`. */
 export const formatSpan = (milliseconds: number): string =>
   milliseconds === 60_000 ? "1 min" : formatDuration(milliseconds);

@@ -4,6 +4,7 @@ import { timePlaces } from "../src/chart/axis";
 import {
   formatDateTime,
   formatMinute,
+  formatPart,
   formatRange,
   formatTime,
   formatUntil,
@@ -83,6 +84,13 @@ describe("a range in words", () => {
       "Sat 28 Nov 22:00 – Sun 29 Nov 06:00",
     );
     expect(words("2026-11-28T21:00:00Z", "2026-11-28T23:00:00Z")).toBe("Sat 28 Nov 22:00 – 00:00");
+  });
+
+  it("has its date on a page of several days", () => {
+    const range = { from: at("2026-11-29T01:12:00Z"), to: at("2026-11-29T02:12:00Z") };
+    const [sunday, week] = ["2026-11-28T23:00:00Z", "2026-11-23T23:00:00Z"].map(at);
+    expect(formatPart(range, { from: sunday, to: range.to })).toBe("02:12 – 03:12");
+    expect(formatPart(range, { from: week, to: range.to })).toBe("Sun 29 Nov 02:12 – 03:12");
   });
 
   it("has seconds if it is short", () => {

@@ -1,6 +1,6 @@
 /** The brushed range and what can be done with it. It stands beside the drawing on which the range was made. */
 import { onCleanup, onMount, Show } from "solid-js";
-import { formatRange, formatSpan } from "../format";
+import { formatPart, formatSpan } from "../format";
 import { type Range, writeAddress } from "../time/range";
 import { useStores } from "./context";
 import { useCopy } from "./copy";
@@ -23,7 +23,8 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
   /** What opens later closes first. */
   const under = view.shown();
 
-  const text = () => `${formatRange(props.range, false)} · ${formatSpan(props.range.to - props.range.from)}`;
+  const text = () =>
+    `${formatPart(props.range, time.range())} · ${formatSpan(props.range.to - props.range.from)}`;
 
   function close(): void {
     const focused = pill.contains(document.activeElement);

@@ -3,7 +3,7 @@
  * Enter zooms, plus and minus too, Backspace goes back, Escape ends.
  */
 import { between, scaled } from "../chart/timeaxis";
-import { formatRange, formatSpan } from "../format";
+import { formatPart, formatSpan } from "../format";
 import type { Range } from "../time/range";
 import { useStores } from "./context";
 
@@ -28,7 +28,7 @@ export function useBrushKeys(element: HTMLElement, say: (text: string) => void):
   let anchor: number | null = null;
 
   const describe = (range: Range) =>
-    `${formatRange(range, false).replace(" – ", " to ")}, ${formatSpan(range.to - range.from)}`;
+    `${formatPart(range, time.range()).replace(" – ", " to ")}, ${formatSpan(range.to - range.from)}`;
 
   function zoom(range: Range): void {
     time.stand(range);
