@@ -39,7 +39,7 @@ import { createThemeStore } from "./stores/theme";
 import { type Address, createTimeStore } from "./stores/time";
 import { createViewStore, type Place } from "./stores/view";
 import { systemClock } from "./time/clock";
-import { setUtc } from "./time/zone";
+import { DAY_MS, setUtc } from "./time/zone";
 import type { Health, Mark } from "./types.gen";
 
 const base = new URL(".", document.baseURI).href;
@@ -58,7 +58,6 @@ const BELL_KEY = "tickboard:bell";
 const ZONE_KEY = "tickboard:zone";
 const stripKey = `tickboard:strip:${mount}`;
 const ANSWER_WITHIN_MS = 30_000;
-const DAY_MS = 86_400_000;
 /** The server's clock is known less exactly than this. */
 const SOON_MS = 5_000;
 

@@ -104,3 +104,28 @@ def test_a_drag_on_a_heat_map_zooms_all_charts(page: Page, heat: Server) -> None
     page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=4)
     page.mouse.up()
     page.wait_for_url(re.compile("from=.*to="))
+
+
+def test_an_enlarged_heat_map_can_be_saved_and_linked(page: Page, heat: Server, tmp_path: Path) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(heat.url)
+    heatmap(page, "Request duration").get_by_role("button", name="Enlarge").click()
+    enlarged = page.get_by_role("region", name="Request duration, enlarged")
+    expect(enlarged.get_by_role("img")).to_have_accessible_name(re.compile("Latest"))
+    with page.expect_download() as saved:
+        enlarged.get_by_role("button", name="CSV").click()
+    saved.value.save_as(tmp_path / "saved.csv")
+    header, first, *_ = (tmp_path / "saved.csv").read_text().splitlines()
+    ends = [f"80{TO}100", f"100{TO}250", f"250{TO}300"]
+    assert header == ",".join(["time", *(f'"{buckets} ms, values /s"' for buckets in ends)])
+    low, between, high = map(float, first.split(",")[1:])
+    assert between == 0
+    assert high / (low + high) == pytest.approx(0.9)
+    with page.expect_download() as saved:
+        enlarged.get_by_role("button", name="PNG").click()
+    saved.value.save_as(tmp_path / "saved.png")
+    assert (tmp_path / "saved.png").read_bytes().startswith(b"\x89PNG")
+    enlarged.get_by_role("button", name="Copy link").click()
+    expect(enlarged.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == page.url
+    assert "#chart=" in page.url

@@ -37,10 +37,26 @@ board.row(board.chart(cpu), board.chart(modes, stacked=True))
 KEPT_S = 3 * 3_600
 """So much history is there: too much to be drawn tick by tick."""
 
+DAY_S = 86_400
+DAY_BEFORE_S = 600
+"""So much is there of the day before, up to the same time of day."""
+
+HEIGHTS = """(canvas) => {
+    const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const rows = [];
+    for (let y = 0; y < height; y++)
+        for (let x = 0; x < width; x++) {
+            const [red, , blue, alpha] = data.slice(4 * (y * width + x), 4 * (y * width + x) + 4);
+            if (alpha > 100 && blue - red > 60) { rows.push(y); break; }
+        }
+    return rows.filter((y, place) => place === 0 || y - rows[place - 1] > 3).length;
+}"""
+"""At how many heights, apart from each other, something is drawn in the colour of the first line."""
+
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A board with history: the CPU is at 10 % but for one second an hour ago."""
+    """A board with history: the CPU is at 10 % but for one second an hour ago, and was at 60 % the day before."""
     folder = tmp_path_factory.mktemp("past")
     (folder / "board.py").write_text(BOARD)
     said: list[str | None] = []
@@ -49,9 +65,11 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     series = (("cpu", (), "%"), *(("modes", (("mode", mode),), "%") for mode in ("user", "system")))
     layout = Layout(series, np.arange(3))
     end = time.time() - 2
+    for second in range(DAY_BEFORE_S):
+        history.append(second + 1, end - DAY_S - DAY_BEFORE_S + second, layout, np.array([60.0, 20.0, 30.0]))
     for second in range(KEPT_S):
         peak = 95.0 if second == KEPT_S - 3_600 else 10.0
-        history.append(second + 1, end - KEPT_S + second, layout, np.array([peak, 20.0, peak / 2]))
+        history.append(DAY_BEFORE_S + second + 1, end - KEPT_S + second, layout, np.array([peak, 20.0, peak / 2]))
     history.close()
     assert not any(said)
     with serve("run", str(folder / "board.py"), "--history", str(folder / "ticks.sqlite")) as server:
@@ -350,4 +368,30 @@ def test_a_mark_is_on_the_charts_and_says_its_text_to_pointer_and_keyboard(watch
     expect(page.locator('.chart[data-metric="cpu"]').get_by_role("status")).to_have_text(
         re.compile("Mark: deploy 4.12.0")
     )
+    assert watched.errors == []
+
+
+def test_an_enlarged_chart_has_the_marks_and_the_values_of_the_day_before(watched: Watched, past: Server) -> None:
+    page = watched.page
+    page.goto(past.url)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 120))
+    assert page.request.post(f"{past.url}api/marks", data={"text": "rollback", "timestamp": stamp}).ok
+    page.goto(f"{past.url}?range=5m#chart=cpu")
+    enlarged = page.get_by_role("region", name="CPU, enlarged")
+    expect(enlarged.locator(".enlarged-aside")).to_contain_text(re.compile(r"Marks\s*rollback\s*\d\d:\d\d:\d\d"))
+    lines = enlarged.locator("canvas:not(.cursor, .time-overlay)")
+    assert lines.evaluate(HEIGHTS) == 1
+    day_before = enlarged.get_by_role("button", name="Day before")
+    day_before.click()
+    expect(day_before).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function(f"(canvas) => ({HEIGHTS})(canvas) === 2", arg=lines.element_handle())
+    expect(enlarged.get_by_text("Dashed: one day before")).to_be_visible()
+    enlarged.get_by_role("button", name="Min\N{EN DASH}max band").click()
+    page.wait_for_function(f"(canvas) => ({HEIGHTS})(canvas) === 1", arg=lines.element_handle())
+    # Some hours ago there is no day before.
+    day_before.click()
+    first, last = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago)) for ago in (9_000, 7_200)]
+    page.goto(f"{past.url}?from={first}&to={last}#chart=cpu")
+    enlarged.get_by_role("button", name="Day before").click()
+    expect(enlarged.get_by_text("Nothing is kept of the day before")).to_be_visible()
     assert watched.errors == []

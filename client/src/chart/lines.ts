@@ -2,6 +2,7 @@
  * The lines of a scene on its canvas: single ones, with the extremes of their buckets as bands, and stacks.
  * It must not know axes, labels or the cursor.
  */
+import { DAY_MS } from "../time/zone";
 import type { Range } from "./axis";
 import { drawDot, drawIsolated, type Place, traceArea, traceBetween, traceLine } from "./painting";
 import { type Band, farAmong, Points, type Ring } from "./reduce";
@@ -37,6 +38,7 @@ const FAR_AT_LEAST_PX = 3;
 const FAR_AROUND = 10;
 /** Without a band it is also drawn if it is this share of the height away. */
 const FAR_SHARE = 0.15;
+const BEFORE_DASH = [3, 3];
 const FAR_ALPHA = 0.5;
 const FAR_ALPHA_UNBANDED = 0.3;
 const STACK_ALPHA = 0.28;
@@ -63,7 +65,9 @@ const pointsAt = (line: number): Points => {
  * @param pixels the width of the canvas.
  */
 export function takeLines(scene: Scene, pixels: number): [low: number, high: number] {
-  return scene.stacked ? takeStack(scene) : takeSingle(scene, pixels);
+  const [low, high] = scene.stacked ? takeStack(scene) : takeSingle(scene, pixels);
+  const all = [low, high, ...beforeOf(scene).flatMap(({ values }) => [...values])].filter(Number.isFinite);
+  return all.length === 0 ? [low, high] : [Math.min(...all), Math.max(...all)];
 }
 
 export function drawLines(
@@ -72,8 +76,41 @@ export function drawLines(
   layout: Layout,
   pixels: number,
 ): void {
+  drawBefore(context, scene, layout, pixels);
   if (scene.stacked) drawStack(context, scene, layout, pixels);
   else drawSingle(context, scene, layout, pixels);
+}
+
+/** The lines of the day before: of those that stand out, or the sum of a stack. */
+function beforeOf(scene: Scene): { values: Float64Array; color: string }[] {
+  if (scene.before === null) return [];
+  const lines = scene.lines.flatMap((line) =>
+    line.before === undefined ? [] : { line, values: line.before },
+  );
+  if (!scene.stacked)
+    return lines
+      .filter(({ line }) => standsOut(scene, line))
+      .map(({ line, values }) => ({ values, color: colorOf(scene, line) }));
+  const values = new Float64Array(scene.before.times.length).fill(Number.NaN);
+  for (const { values: more } of lines)
+    for (let slot = 0; slot < values.length; slot++) {
+      if (!Number.isNaN(more[slot])) values[slot] = (values[slot] || 0) + more[slot];
+    }
+  return [{ values, color: scene.colors.textSoft }];
+}
+
+function drawBefore(context: CanvasRenderingContext2D, scene: Scene, { x, y }: Layout, pixels: number): void {
+  if (scene.before === null) return;
+  context.lineWidth = 1;
+  context.setLineDash(BEFORE_DASH);
+  for (const { values, color } of beforeOf(scene)) {
+    upper.take(scene.before, values, scene.spanMs, pixels);
+    context.strokeStyle = color;
+    context.beginPath();
+    traceLine(context, upper, (time) => x(time + DAY_MS), y);
+    context.stroke();
+  }
+  context.setLineDash([]);
 }
 
 /** Whether a line is drawn in its colour, before the others. */
@@ -81,8 +118,9 @@ function standsOut({ isolated }: Scene, line: SceneLine): boolean {
   return isolated === null ? line.color !== null && !line.stale : isolated.has(line.key);
 }
 
-/** The lines whose extremes are a band: the first ones in colour. */
+/** The lines whose extremes are a band: the first ones in colour, unless the day before is there. */
 function bandedOf(scene: Scene): number[] {
+  if (scene.before !== null) return [];
   const front = scene.lines.flatMap((line, i) => (standsOut(scene, line) ? [i] : []));
   return front.slice(0, MOST_BANDS).filter((i) => scene.lines[i].band !== undefined);
 }

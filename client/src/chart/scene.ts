@@ -41,6 +41,8 @@ export interface SceneLine {
   values: Float64Array | undefined;
   /** The extremes of each value's bucket; undefined if the values are ticks. */
   band?: Band;
+  /** One day before, in slots of that ring. */
+  before?: Float64Array;
   /** Whether all of its values are whole numbers. */
   whole: () => boolean;
   stale: boolean;
@@ -60,6 +62,8 @@ export interface Scene {
   /** The end of the time axis, milliseconds since 1970. */
   until: number;
   lines: readonly SceneLine[];
+  /** The ring of the values one day before, null if they are not drawn. */
+  before: Ring | null;
   unit: string;
   limits: AxisLimits;
   scale: Scale;
@@ -205,6 +209,7 @@ export function isSame(one: Scene, other: Scene): boolean {
     one.until === other.until &&
     one.spanMs === other.spanMs &&
     one.lines === other.lines &&
+    one.before === other.before &&
     one.shades === other.shades &&
     one.thresholds === other.thresholds &&
     one.isolated === other.isolated &&

@@ -4,6 +4,7 @@ import { colorsOf } from "../chart/palette";
 import { Plot } from "../chart/plot";
 import type { Scale, SceneLine, Threshold } from "../chart/scene";
 import type { Shade } from "../chart/shade";
+import type { Window } from "../window/window";
 import { useStores } from "./context";
 import { useDrawing, usePinched } from "./drawing";
 import { NotLoadedOver, onDemand } from "./LoadedPart";
@@ -34,6 +35,8 @@ export interface Picture {
  */
 export function ChartCanvas(props: {
   picture: Picture;
+  /** The window of the day before, null if it is not drawn. */
+  before?: Accessor<Window | null>;
   live: Accessor<boolean>;
   onDrawn?: (plot: Plot) => void;
   onFocus?: () => void;
@@ -47,20 +50,20 @@ export function ChartCanvas(props: {
   const [drawn, setDrawn] = createSignal(0, { equals: false });
 
   const lost = () => connection.tried() && !connection.live();
-  let sceneOf: { window: unknown; series: number; lines: readonly Line[]; lost: boolean } | null = null;
+  const before = () => props.before?.() ?? null;
+  let sceneOf: Record<string, unknown> | null = null;
   let sceneLines: readonly SceneLine[] = [];
   /** Return the same array while the lines and their buffers are unchanged. */
   function linesFor(): readonly SceneLine[] {
     const { window } = stats;
-    const now = { window, series: window.seriesVersion, lines: picture.lines(), lost: lost() };
-    if (
-      sceneOf === null ||
-      (Object.keys(now) as (keyof typeof now)[]).some((key) => sceneOf?.[key] !== now[key])
-    ) {
+    const shown = { window, series: window.seriesVersion, before: before(), lines: picture.lines() };
+    const now: Record<string, unknown> = { ...shown, lost: lost() };
+    if (sceneOf === null || Object.keys(now).some((key) => sceneOf?.[key] !== now[key])) {
       sceneOf = now;
-      sceneLines = now.lines.map(({ key, short, color, stale }) => ({
-        ...{ key, name: short, color, stale: stale !== "" || now.lost },
+      sceneLines = shown.lines.map(({ key, short, color, stale }) => ({
+        ...{ key, name: short, color, stale: stale !== "" || lost() },
         values: window.ring(key),
+        before: shown.before?.ring(key),
         band: window.bandOf(key),
         whole: () => window.isWhole(key),
       }));
@@ -80,6 +83,7 @@ export function ChartCanvas(props: {
       spanMs: range.to - range.from,
       until: range.to,
       lines: linesFor(),
+      before: before(),
       unit: picture.unit(),
       limits: { ...picture.limits(), unit: picture.unit() },
       scale: picture.scale(),
@@ -100,6 +104,7 @@ export function ChartCanvas(props: {
     draw,
     () => [
       picture.lines(),
+      before(),
       picture.unit(),
       picture.limits(),
       picture.scale(),

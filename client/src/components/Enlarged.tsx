@@ -2,20 +2,19 @@
  * One chart in place of the board: its scale, its stats, its rules' firing times, and export buttons. The
  * link in the address bar opens it again.
  */
-import "../styles/opened.css";
-import "../styles/enlarged.css";
-import { createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
+import { createMemo, createSignal, For, Show } from "solid-js";
 import type { Range } from "../chart/axis";
 import { type CsvLine, csvOf } from "../chart/csv";
 import type { Plot } from "../chart/plot";
 import type { Scale } from "../chart/scene";
-import { FONT } from "../chart/text";
-import { formatCount, formatSpan, formatTime } from "../format";
+import { formatCount, formatSpan, formatWhen } from "../format";
 import type { Chart } from "../types.gen";
 import type { Window } from "../window/window";
 import { useBeat } from "./beat";
 import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
+import { useDayBefore } from "./dayBefore";
+import { EnlargedFrame } from "./EnlargedFrame";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
 import { type ChartPicture, usePicture } from "./picture";
@@ -24,43 +23,12 @@ import { StatsTable, useBucketed } from "./StatsTable";
 
 /** Nobody reads a table with more rows. */
 const ROWS = 200;
-const COPIED_MS = 2_000;
 
 const SCALES: readonly { scale: Scale; text: string }[] = [
   { scale: "zero", text: "From zero" },
   { scale: "close", text: "Close" },
   { scale: "log", text: "Log" },
 ];
-
-/** Download a file. */
-function save(content: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  // Wait until the browser has handled the click.
-  setTimeout(() => URL.revokeObjectURL(link.href));
-}
-
-/** Copy the plot and what is behind it to a canvas with its title above it and the page's background. */
-function withTitle(plot: HTMLCanvasElement, title: string): HTMLCanvasElement {
-  const style = getComputedStyle(document.documentElement);
-  const scale = plot.width / plot.clientWidth;
-  const head = Math.round(32 * scale);
-  const whole = document.createElement("canvas");
-  whole.width = plot.width;
-  whole.height = plot.height + head;
-  const context = whole.getContext("2d") as CanvasRenderingContext2D;
-  context.fillStyle = style.getPropertyValue("--surface");
-  context.fillRect(0, 0, whole.width, whole.height);
-  const all = plot.parentElement?.querySelectorAll<HTMLCanvasElement>("canvas:not(.cursor)") ?? [plot];
-  for (const canvas of all) context.drawImage(canvas, 0, head);
-  context.scale(scale, scale);
-  context.font = `600 ${FONT.replace("11px", "14px")}`;
-  context.fillStyle = style.getPropertyValue("--text");
-  context.fillText(title, 12, 21);
-  return whole;
-}
 
 /** The buckets of a series, oldest first; undefined if its values are ticks. */
 function bucketsOf(window: Window, key: string): CsvLine["buckets"] {
@@ -110,7 +78,7 @@ function Resolution(props: { picture: ChartPicture; beat: () => number }) {
 }
 
 function Aside(props: { chart: Chart; picture: ChartPicture }) {
-  const { alerts, board, stats } = useStores();
+  const { alerts, board, marks, stats } = useStores();
   const beat = useBeat(() => true);
   const episodes = createMemo(() => {
     beat();
@@ -121,6 +89,7 @@ function Aside(props: { chart: Chart; picture: ChartPicture }) {
       .sort((a, b) => b.began - a.began)
       .slice(0, ROWS);
   });
+  const when = (time: number) => formatWhen(time, stats.window.until);
   const rules = () =>
     (board.board()?.rules ?? []).filter(({ metric }) => props.chart.metrics.includes(metric ?? ""));
   return (
@@ -132,9 +101,18 @@ function Aside(props: { chart: Chart; picture: ChartPicture }) {
             <SeverityShape severity={alert.severity} hollow={state !== "firing"} />
             <span>{alert.message}</span>
             <span class="aside-note">
-              {formatTime(began)} –{" "}
-              {state === "firing" ? (alerts.at() === null ? "now" : "later") : formatTime(ended)}
+              {when(began)} – {state === "firing" ? (alerts.at() === null ? "now" : "later") : when(ended)}
             </span>
+          </p>
+        )}
+      </For>
+      <h3>Marks</h3>
+      <For each={marks.inRange().toReversed().slice(0, ROWS)} fallback={<p>None</p>}>
+        {({ began, by, text }) => (
+          <p class="aside-line">
+            <Icon name="flag" />
+            <span>{by === "" ? text : `${text} (${by})`}</span>
+            <span class="aside-note">{when(began)}</span>
           </p>
         )}
       </For>
@@ -159,16 +137,16 @@ function Aside(props: { chart: Chart; picture: ChartPicture }) {
 }
 
 export default function Enlarged(props: { chart: Chart }) {
-  const { stats, view } = useStores();
+  const { history, stats } = useStores();
   let section!: HTMLElement;
   let plot: Plot | null = null;
   const inView = useInView(() => section, props.chart.metrics);
   const [scale, setScale] = createSignal<Scale>("automatic");
   const [axis, setAxis] = createSignal<Range>({ min: 0, max: 1 });
-  const [copied, setCopied] = createSignal<string | null>(null);
+  const [compared, setCompared] = createSignal(false);
+  const dayBefore = useDayBefore(props.chart.metrics, compared);
   const picture = usePicture(props.chart, inView, scale);
   const { all } = picture.all;
-  const name = () => props.chart.metrics.join("-").replaceAll(/[^\w.-]/g, "_");
 
   function onDrawn(drawn: Plot): void {
     plot = drawn;
@@ -176,8 +154,8 @@ export default function Enlarged(props: { chart: Chart }) {
     picture.describeSeldom();
   }
 
-  /** Save the isolated lines, or all drawn lines, as CSV. */
-  function saveCsv(): void {
+  /** The isolated lines, or all drawn lines. */
+  function csv(): string {
     const stands = picture.standout.chosen();
     const lines = picture.lines().filter(({ key }) => stands === null || stands.has(key));
     const { window } = stats;
@@ -186,98 +164,60 @@ export default function Enlarged(props: { chart: Chart }) {
       values: window.ordered(key),
       buckets: bucketsOf(window, key),
     }));
-    save(new Blob([csvOf(window.orderedTimes(), columns)], { type: "text/csv" }), `${name()}.csv`);
+    return csvOf(window.orderedTimes(), columns);
   }
-
-  function savePng(): void {
-    if (plot === null) return;
-    const unit = picture.unit();
-    const title = [props.chart.title, unit && `(${unit})`, formatTime(stats.window.newestTime)].join("  ");
-    withTitle(plot.canvas, title).toBlob((blob) => blob !== null && save(blob, `${name()}.png`));
-  }
-
-  /** Copy the link. Without a secure context there is no clipboard, so show the link for manual copying. */
-  async function copyLink(): Promise<void> {
-    const link = location.href;
-    try {
-      await navigator.clipboard.writeText(link);
-      setCopied("");
-      setTimeout(() => setCopied((text) => (text === "" ? null : text)), COPIED_MS);
-    } catch {
-      setCopied(link);
-    }
-  }
-
-  onMount(() => {
-    const [before, scrolled] = [document.activeElement, scrollY];
-    scrollTo(0, 0);
-    section.focus({ preventScroll: true });
-    onCleanup(() =>
-      // The board returns with the next frame.
-      requestAnimationFrame(() => {
-        scrollTo(0, scrolled);
-        if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-      }),
-    );
-  });
 
   return (
-    <section class="enlarged" ref={section} tabIndex={-1} aria-label={`${props.chart.title}, enlarged`}>
-      <div class="enlarged-head">
-        <button type="button" class="button small plain" onClick={view.close}>
-          <Icon name="left" />
-          Board
-        </button>
-        <h2>{props.chart.title}</h2>
-        <span class="chart-unit">
-          {[picture.unit(), all().length > 1 ? `${formatCount(all().length)} series` : ""]
-            .filter(Boolean)
-            .join(" · ")}
-        </span>
-        <span class="chart-space" />
-        <Scales now={scale()} axis={axis()} stacked={picture.stacked} choose={setScale} />
-        <button type="button" class="button small" onClick={saveCsv}>
-          <Icon name="download" />
-          CSV
-        </button>
-        <button type="button" class="button small" onClick={savePng}>
-          <Icon name="download" />
-          PNG
-        </button>
-        <button type="button" class="button small" onClick={copyLink}>
-          <Icon name="link" />
-          {copied() === "" ? "Copied" : "Copy link"}
-        </button>
-        <button
-          type="button"
-          class="icon-button small"
-          aria-label="Close"
-          title="Close (Esc)"
-          onClick={view.close}
-        >
-          <Icon name="close" />
-        </button>
-      </div>
-      <Show when={copied()}>
-        {(link) => (
-          <input
-            class="enlarged-link"
-            readOnly
-            aria-label="Link to this chart"
-            value={link()}
-            ref={(input) => queueMicrotask(() => input.select())}
-          />
-        )}
+    <EnlargedFrame
+      title={props.chart.title}
+      unit={picture.unit()}
+      details={[picture.unit(), all().length > 1 ? `${formatCount(all().length)} series` : ""]
+        .filter(Boolean)
+        .join(" · ")}
+      controls={
+        <>
+          <Scales now={scale()} axis={axis()} stacked={picture.stacked} choose={setScale} />
+          <Show when={!history.hasNone()}>
+            <fieldset class="segments">
+              <legend class="visually-hidden">Beside the lines</legend>
+              <For each={[false, true]}>
+                {(day) => (
+                  <button type="button" aria-pressed={compared() === day} onClick={() => setCompared(day)}>
+                    {day ? "Day before" : "Min–max band"}
+                  </button>
+                )}
+              </For>
+            </fieldset>
+          </Show>
+        </>
+      }
+      name={props.chart.metrics.join("-")}
+      csv={csv}
+      canvas={() => plot?.canvas ?? null}
+      ref={(found) => {
+        section = found;
+      }}
+    >
+      <Show when={dayBefore.note()}>
+        <p class="enlarged-note" role="status">
+          {dayBefore.note()}
+        </p>
       </Show>
       <div class="enlarged-body">
         <div class="enlarged-main">
           <div class="chart-area">
-            <ChartCanvas picture={picture} live={inView} onDrawn={onDrawn} onFocus={picture.describe} />
+            <ChartCanvas
+              picture={picture}
+              before={dayBefore.window}
+              live={inView}
+              onDrawn={onDrawn}
+              onFocus={picture.describe}
+            />
           </div>
           <StatsTable picture={picture} live={inView} />
         </div>
         <Aside chart={props.chart} picture={picture} />
       </div>
-    </section>
+    </EnlargedFrame>
   );
 }

@@ -1,68 +1,78 @@
 /** One heat map in place of the board, with its table. The link in the address bar opens it again. */
-import "../styles/enlarged.css";
 import "../styles/heatmap.css";
-import { createSignal, onCleanup, onMount } from "solid-js";
+import { createSignal } from "solid-js";
 import { bucketsOf } from "../chart/buckets";
+import { csvOf } from "../chart/csv";
+import { cellsOf, cellText } from "../chart/heat";
+import type { HeatPlot } from "../chart/heatplot";
 import { formatLabels } from "../format";
 import type { Heatmap } from "../types.gen";
 import { useStores } from "./context";
-import { HeatCanvas } from "./HeatCanvas";
+import { EnlargedFrame } from "./EnlargedFrame";
+import { HeatCanvas, useBucketSets } from "./HeatCanvas";
 import { HeatScale } from "./HeatScale";
 import { HeatTable } from "./HeatTable";
-import { Icon } from "./Icon";
 import { useInView } from "./inView";
 
+/** More buckets than any histogram has. */
+const MOST_ROWS = 10_000;
+
 export default function EnlargedHeatmap(props: { panel: Heatmap }) {
-  const { view } = useStores();
+  const { stats } = useStores();
   const { labels = {}, metric, title, unit = "" } = props.panel;
   let section!: HTMLElement;
+  let plot: HeatPlot | null = null;
   const inView = useInView(() => section, [bucketsOf(metric)]);
+  const sets = useBucketSets(props.panel);
   const [most, setMost] = createSignal(0);
 
-  onMount(() => {
-    const [before, scrolled] = [document.activeElement, scrollY];
-    scrollTo(0, 0);
-    section.focus({ preventScroll: true });
-    onCleanup(() =>
-      // The board returns with the next frame.
-      requestAnimationFrame(() => {
-        scrollTo(0, scrolled);
-        if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-      }),
+  /** The values per second in each bucket. */
+  function csv(): string {
+    const { intervalMs } = stats.window;
+    const cells = cellsOf(stats.window, sets(), {
+      ...{ intervalMs, columnMs: intervalMs, most: MOST_ROWS },
+    });
+    const rows = Math.max(0, cells.edges.length - 1);
+    const lines = Array.from({ length: rows }, (_, row) => ({
+      label: `${cellText(cells, row, unit)}, values /s`,
+      values: cells.columns.map(({ total }, column) =>
+        Number.isNaN(total) ? Number.NaN : cells.rates[column * rows + row],
+      ),
+    }));
+    return csvOf(
+      cells.columns.map(({ time }) => time),
+      lines,
     );
-  });
+  }
 
   return (
-    <section class="enlarged" ref={section} tabIndex={-1} aria-label={`${title}, enlarged`}>
-      <div class="enlarged-head">
-        <button type="button" class="button small plain" onClick={view.close}>
-          <Icon name="left" />
-          Board
-        </button>
-        <h2>{title}</h2>
-        <span class="chart-unit">
-          {[unit, "share of values", formatLabels(labels)].filter(Boolean).join(" · ")}
-        </span>
-        <span class="chart-space" />
-        <HeatScale most={most()} />
-        <button
-          type="button"
-          class="icon-button small"
-          aria-label="Close"
-          title="Close (Esc)"
-          onClick={view.close}
-        >
-          <Icon name="close" />
-        </button>
-      </div>
+    <EnlargedFrame
+      title={title}
+      unit={unit}
+      details={[unit, "share of values", formatLabels(labels)].filter(Boolean).join(" · ")}
+      controls={<HeatScale most={most()} />}
+      name={metric}
+      csv={csv}
+      canvas={() => plot?.canvas ?? null}
+      ref={(found) => {
+        section = found;
+      }}
+    >
       <div class="enlarged-main">
         <div class="chart-area">
-          <HeatCanvas panel={props.panel} live={inView} onDrawn={({ cells }) => setMost(cells.most)} />
+          <HeatCanvas
+            panel={props.panel}
+            live={inView}
+            onDrawn={(drawn) => {
+              plot = drawn;
+              setMost(drawn.cells.most);
+            }}
+          />
         </div>
         <div class="table-wide">
           <HeatTable panel={props.panel} live={inView} />
         </div>
       </div>
-    </section>
+    </EnlargedFrame>
   );
 }

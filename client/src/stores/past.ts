@@ -71,6 +71,12 @@ export function createPastStore({ time, live, loader, ...options }: PastOptions)
   }
 
   return {
+    /** What a loader of another range needs. */
+    loading: (own: Pick<LoaderOptions, "onWindow" | "onState">): LoaderOptions => ({
+      ...options,
+      ...own,
+      live: live(),
+    }),
     /** Null while the board's own window is shown, or nothing has arrived yet. Changes as values arrive. */
     window,
     state,

@@ -9,7 +9,7 @@ const [isUtc, setUtc] = createSignal(false);
 export { isUtc, setUtc };
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
 /** The zone's offset from UTC at a time, in milliseconds: positive east of Greenwich. */
 export const offsetAt = (time: number, utc = isUtc()): number =>

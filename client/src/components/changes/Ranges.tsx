@@ -4,11 +4,9 @@ import { formatRange, formatSpan, formatZone } from "../../format";
 import { type Comparison, isJustBefore, LONGEST_MS, withBefore } from "../../time/comparison";
 import { formatField } from "../../time/field";
 import type { Range } from "../../time/range";
-import { isSameDay } from "../../time/zone";
+import { DAY_MS, isSameDay } from "../../time/zone";
 import { useStores } from "../context";
 import { type Field, TimeField, useField } from "../time/TimeField";
-
-const DAY_MS = 86_400_000;
 
 const earlier = ({ from, to }: Range, by: number): Range => ({ from: from - by, to: to - by });
 
