@@ -7,7 +7,7 @@ import { createPastAlertsStore, type PastAlertsStore } from "../src/stores/pasta
 import type { Shown } from "../src/time/range";
 import type { Alert, AlertPage } from "../src/types.gen";
 import { Window } from "../src/window/window";
-import { alert, TestClock, ticks } from "./world";
+import { alert, historyBytes, TestClock, ticks } from "./world";
 
 const NOON = Date.parse("2026-01-31T12:00:00Z");
 const MINUTE = 60_000;
@@ -121,6 +121,25 @@ describe("the alerts of another time", () => {
   it("are not asked for while the page shows its own window", async () => {
     await tasks();
     expect([asked.length, loads, past.view(), store.at()]).toEqual([0, 0, null, null]);
+  });
+
+  it("have their beginning from history where the window of now has it no more", async () => {
+    const cpu = alert("a", { metric: "cpu", timestamp: iso(-5) });
+    expect(past.earlier(cpu, NOON)).toBeNull();
+    await tasks();
+    answers.push(async () =>
+      historyBytes(
+        { from: NOON - 6 * MINUTE, to: NOON, resolutionMs: 1000 },
+        [NOON - 5 * MINUTE],
+        [{ name: "cpu", columns: [[3]] }],
+      ),
+    );
+    expect(past.earlier(cpu, NOON)?.values).toEqual([]);
+    clock.pass(20);
+    await tasks();
+    expect(past.earlier(cpu, NOON)?.values).toEqual([3]);
+    expect([loads, asked.length, asked[0].get("metrics")]).toEqual([1, 1, "cpu"]);
+    expect(past.earlier(alert("b"), NOON)).toBeNull();
   });
 
   it("are those that fired, and those that were over, at the end of the range", async () => {

@@ -72,6 +72,32 @@ describe("the spark store", () => {
     expect([from, fired, to]).toEqual([491_000, 3_000, 500_000]);
   });
 
+  it("begins with what history has, once it has come", () => {
+    let known: Spark | null = null;
+    const asked: number[] = [];
+    const earlier = (_: Alert, before: number) => {
+      asked.push(before);
+      return known;
+    };
+    const other = { earlier, spark: () => null, valueOf: () => Number.NaN, changed: () => {} };
+    store = createRoot(() => createSparkStore(window, other));
+    for (let seq = 4; seq <= 50; seq++) pass(seq);
+    expect(of(fires("a", 45)).times[0]).toBe(41_000);
+    known = {
+      from: 21_000,
+      fired: 45_000,
+      ended: 41_000,
+      to: 41_000,
+      times: [21_000, 31_000],
+      values: [7, 9],
+    };
+    const { from, values } = of(fires("a", 45));
+    expect([from, values.slice(0, 4)]).toEqual([21_000, [7, 9, 41, 42]]);
+    // What began in the window needs no history.
+    of(fires("b", 74));
+    expect(asked).toEqual([41_000, 41_000]);
+  });
+
   it("forgets the oldest of very many", () => {
     of(fires("first", 3));
     for (let i = 0; i < 200; i++) of(fires(`more ${i}`, 3));

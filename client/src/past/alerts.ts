@@ -63,6 +63,8 @@ interface Loaded {
 
 export class PastAlerts {
   readonly sparks: HistorySparks;
+  /** What alerts of now were like before the ticks that the page has. */
+  readonly earlier: HistorySparks;
   #shown: Shown | null = null;
   #speed = 0;
   #loaded: Loaded | null = null;
@@ -76,6 +78,7 @@ export class PastAlerts {
   constructor(options: PastAlertsOptions) {
     this.#options = options;
     const { clock, get, hasHistory, live, onSparks } = options;
+    this.earlier = new HistorySparks({ clock, get, hasHistory, live, onChange: onSparks });
     this.sparks = new HistorySparks({
       ...{ clock, get, hasHistory, live },
       onChange: () => {

@@ -29,6 +29,7 @@ export function createPastAlertsStore({ time, live, loader, ...options }: PastAl
   const [sparks, setSparks] = createSignal(0);
   let past: PastAlerts | null = null;
   let fetching = false;
+  let wanted = false;
 
   async function fetchLoader(): Promise<void> {
     if (fetching) return;
@@ -44,6 +45,7 @@ export function createPastAlertsStore({ time, live, loader, ...options }: PastAl
         onSparks: () => setSparks((count) => count + 1),
       });
       aim();
+      setSparks((count) => count + 1);
     } catch {
       setState({ loading: false, failed: "a part of the page could not be loaded" });
     } finally {
@@ -79,6 +81,14 @@ export function createPastAlertsStore({ time, live, loader, ...options }: PastAl
     return past.sparks.of(alert, ended, at, past.until);
   }
 
+  /** A spark without its beginning is none that is missed, so it is tried once. */
+  function earlier(alert: Alert, before: number): Spark | null {
+    if (!alert.metric || !options.hasHistory()) return null;
+    if (past === null && !wanted) void fetchLoader();
+    wanted = true;
+    return past?.earlier.of(alert, before, before, before) ?? null;
+  }
+
   return {
     /** Null while the board's own window is shown, or nothing has arrived yet. */
     view,
@@ -95,6 +105,8 @@ export function createPastAlertsStore({ time, live, loader, ...options }: PastAl
      * @param alert as it was then.
      */
     spark,
+    /** The values around an alert before a time, from history; null if they are not known. */
+    earlier,
     /** The value of an alert's series at the time on the page; NaN if it is not known. */
     valueOf(alert: Alert): number {
       const at = view()?.at ?? Number.NaN;

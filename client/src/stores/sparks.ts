@@ -1,7 +1,7 @@
 /**
  * The values of an alert's series from before it fired until it ended: copied from the window and kept as the
- * window moves on. A long episode is thinned to at most `MAX_POINTS`. At another time they come from history.
- * It must not know how they are drawn.
+ * window moves on. A long episode is thinned to at most `MAX_POINTS`. What was before the window comes from
+ * history, and so do all values at another time. It must not know how they are drawn.
  *
  *   window        ┊──────────────────────┤ now
  *   spark   from ·········│fired ········│ at least to here, and on until it is over
@@ -49,11 +49,15 @@ export interface OtherSparks {
   spark(alert: Alert): Spark | null;
   /** NaN if it is not known. */
   valueOf(alert: Alert): number;
+  /** The values before a time; null if they are not known. */
+  earlier(alert: Alert, before: number): Spark | null;
   /** Changes when more values have arrived, and with the time on the page. */
   changed(): void;
 }
 
-const NO_OTHERS: OtherSparks = { spark: () => null, valueOf: () => Number.NaN, changed: () => {} };
+const NO_OTHERS: OtherSparks = {
+  ...{ spark: () => null, earlier: () => null, valueOf: () => Number.NaN, changed: () => {} },
+};
 
 export function createSparkStore(window: Window, other: OtherSparks = NO_OTHERS) {
   const followed = new Map<string, Followed>();
@@ -116,10 +120,12 @@ export function createSparkStore(window: Window, other: OtherSparks = NO_OTHERS)
       const { fired, from, times, values } = one;
       one.until = Math.max(ended, fired + SIDE_TICKS * window.intervalMs) + AFTER_TICKS * window.intervalMs;
       const to = Math.max(fired + SIDE_TICKS * window.intervalMs, times.at(-1) ?? 0);
+      const first = times[0] ?? from;
+      const earlier = first > from + window.intervalMs ? other.earlier(alert, first) : null;
       return {
-        ...{ from: Math.max(from, times[0] ?? from), fired, ended, to },
-        times,
-        values,
+        ...{ from: Math.max(from, earlier?.times[0] ?? first), fired, ended, to },
+        times: [...(earlier?.times ?? []), ...times],
+        values: [...(earlier?.values ?? []), ...values],
       };
     },
     /** The value of an alert's series at another time; NaN while the page follows now, or if it is not known. */
