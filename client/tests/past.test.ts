@@ -236,6 +236,29 @@ describe("the loader of a range", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("asks anew when the ticks have left that made its buckets too long", async () => {
+    want("cpu");
+    loader.aim({ follows: true, spanMs: 3 * MINUTE }, 0);
+    const pass = (seconds: number) => {
+      const ticks = ticksFrom(61 + seconds, NOON + 1000 * seconds, 1);
+      live.take(ticks);
+      loader.apply({ ...ticks, received: 0 });
+    };
+    asked[0].answer(historyBytes({ ...RANGE, to: NOON + 1 }, TIMES, [BUCKETS]));
+    await settle();
+    pass(180);
+    expect(asked).toHaveLength(1);
+    const before = shown();
+    pass(181);
+    expect([asked.length, shown() === before]).toEqual([2, true]);
+    asked[1].answer(
+      historyBytes({ ...RANGE, resolutionMs: 1000 }, [NOON + 1000], [{ name: "cpu", columns: [[3]] }]),
+    );
+    await settle();
+    pass(400);
+    expect(asked).toHaveLength(2);
+  });
+
   it("keeps the picture while it loads, tries again, says why it failed, and asks again", async () => {
     want("cpu");
     loader.aim({ follows: false, from: NOON - 30_000, to: NOON }, 0);

@@ -48,6 +48,8 @@ const GATHER_MS = 20;
 const RETRIES_MS = [1000, 3000, 10_000];
 /** The value at the end of a range of buckets is the newest of this many ticks. */
 const LAST_TICKS = 5;
+/** Buckets this many times as long as necessary come from earlier ticks that were further apart. */
+const COARSE = 2;
 /** A replay loads this many spans ahead, and at least this much of its own time. */
 const AHEAD_SPANS = 1;
 const AHEAD_MS = 15_000;
@@ -75,6 +77,8 @@ export class RangeLoader {
   #next: Loading | null = null;
   /** The window to which ticks go on, null while the page stands still. */
   #following: RangeWindow | null = null;
+  /** When nothing that made its buckets too long is in it any more. */
+  #coarseUntil = Number.POSITIVE_INFINITY;
   /** One object for each series, so that views see the same one in every range. */
   readonly #series = new Map<string, Series>();
   #cancelGather: (() => void) | null = null;
@@ -107,7 +111,8 @@ export class RangeLoader {
   apply(event: FeedEvent): void {
     if (event.type === "ticks") {
       const following = this.#following;
-      if (event.afresh || (following ?? this.#loading) === null) this.#restart();
+      const finer = following !== null && this.#options.live.newestTime > this.#coarseUntil;
+      if (event.afresh || finer || (following ?? this.#loading) === null) this.#restart();
       else following?.take(event);
     }
     if (event.type === "amended") this.#following?.amend(event);
@@ -331,6 +336,10 @@ export class RangeLoader {
     const { live } = this.#options;
     if (shown.follows) {
       const newest = (key: string) => live.newest(key);
+      const spanMs = loading.range.to - loading.range.from;
+      const least = Math.max(live.intervalMs, spanMs / loading.points);
+      const coarse = loading.answers.some(({ resolutionMs }) => resolutionMs > COARSE * least);
+      this.#coarseUntil = coarse ? loading.range.to + spanMs : Number.POSITIVE_INFINITY;
       this.#follow(new RangeWindow(loading.answers, { range: loading.range, newest }, live));
       return;
     }
