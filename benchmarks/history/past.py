@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.history.recordings import START, Synthetic
 from tickboard.history.answers import Integers
-from tickboard.history.blocks import STRIPE, VALUE, Cell
+from tickboard.history.blocks import STRIPE, VALUE, Cell, pack
 from tickboard.history.catalogue import encode_labels
 from tickboard.history.codec import encode
 from tickboard.history.file import FOREVER, HistoryFile
@@ -25,7 +25,7 @@ INTERVAL_MS = 1_000
 VARIANTS = 3
 """How many spans of a tier have values of their own. The others repeat them, since it takes minutes to encode them."""
 
-Blocks = dict[int, list[Cell]]
+Blocks = dict[int, bytes]
 
 
 def write_past(path: Path, board: Synthetic) -> None:
@@ -66,7 +66,8 @@ def _blocks(board: Synthetic, tier: int, times: Integers) -> Blocks:
     blocks = {}
     for stripe in range(int(ids[-1]) // STRIPE + 1):
         some = ids[ids // STRIPE == stripe]
-        blocks[stripe] = _ticks(board, some, len(times)) if tier == RAW else _rollup(board, some, times, UNIT_MS[tier])
+        cells = _ticks(board, some, len(times)) if tier == RAW else _rollup(board, some, times, UNIT_MS[tier])
+        blocks[stripe] = pack(cells)
     return blocks
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tickboard.history.blocks import STRIPE
 from tickboard.history.file import FOREVER, PAGE_BYTES, HistoryFile
 from tickboard.history.layout import Retention
+from tickboard.history.pauses import SHORT_S
 from tickboard.history.recording import Recorder
 from tickboard.history.sealing import block_ms
 from tickboard.history.spans import HOURS, RAW, UNIT_MS, delete_span
@@ -24,7 +25,7 @@ _FREE_SHARE = 20
 _ROW_BYTES = 40
 """The size of a row without its values."""
 
-_VACUUMED_PAGES = 500
+_VACUUMED_PAGES = 100
 """How many pages are returned to the file system in one step."""
 
 _ROOM_SHARE = 50
@@ -54,22 +55,22 @@ class Expiry:
         self.retention = retention
         self._recorder = recorder
 
-    def run(self) -> Iterator[None]:
-        """Delete everything that exceeds a limit, in steps."""
+    def run(self) -> Iterator[float]:
+        """Delete everything that exceeds a limit, in steps. Each yields about how many seconds the next one takes."""
         if self._recorder.newest_ms - self._recorder.jumped_ms >= TRUST_MS:
             yield from self._by_age()
         yield from self._by_size()
         self._forget_epochs()
         yield from self._vacuum()
 
-    def _by_age(self) -> Iterator[None]:
+    def _by_age(self) -> Iterator[float]:
         for tier in range(RAW, HOURS + 1):
             before = self._recorder.newest_ms - int(self.retention.of(tier) * 1000)
             while (found := self._oldest(tier)) is not None and found[1] < before:
                 self._delete(found[0], tier, found[1])
-                yield
+                yield SHORT_S
 
-    def _by_size(self) -> Iterator[None]:
+    def _by_size(self) -> Iterator[float]:
         limit = self.retention.size_bytes
         if self._file.used_bytes() <= limit:
             return
@@ -80,7 +81,7 @@ class Expiry:
                 if (found := self._oldest(tier, rolled_up=rolled_up)) is None:
                     break
                 self._delete(found[0], tier, found[1])
-                yield
+                yield SHORT_S
 
     def _oldest(self, tier: int, *, rolled_up: bool = True) -> tuple[int, int] | None:
         """Return the id of the oldest span of a tier and the time of its last entry, or None.
@@ -121,13 +122,13 @@ class Expiry:
             self._file.do("UPDATE state SET value = value + 1 WHERE name = 'series'")
             self._recorder.forget()
 
-    def _vacuum(self) -> Iterator[None]:
+    def _vacuum(self) -> Iterator[float]:
         """Return free pages to the file system, except those that new rows will need soon."""
         pages = self._file.free_pages() - self._row_pages() - self._file.one("PRAGMA page_count") // _FREE_SHARE
         while pages > 0:
             self._file.vacuum(min(pages, _VACUUMED_PAGES))
             pages -= _VACUUMED_PAGES
-            yield
+            yield SHORT_S
 
     def _row_pages(self) -> int:
         """Return the most pages that rows take."""

@@ -1,20 +1,22 @@
 """Sealing: rows of ticks become blocks, and blocks of ticks become rollups by minute and hour.
 
-All work is done in steps, between which the caller commits new ticks. Columns are compressed outside a transaction. One
-transaction then writes a span with its blocks and moves the mark before which the epoch is sealed or rolled up, so a
-reader sees each tick once. The rows are deleted afterwards, some at a time.
+All work is done in steps, between which the caller commits new ticks; each yields about how many seconds the next one
+takes. Columns are compressed outside a transaction. One transaction then writes a span with its blocks and moves the
+mark before which the epoch is sealed or rolled up, so a reader sees each tick once. The rows are deleted afterwards,
+some at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from tickboard.expressions.alignment import Floats
+from tickboard.expressions.alignment import Columns, Floats
 from tickboard.history.answers import Integers
-from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Cell
+from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Cell, pack
 from tickboard.history.codec import AVG_BITS, EXACT_BITS, VALUE_BITS, encode
 from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import FOREVER, Database, position
+from tickboard.history.pauses import LONG_S, SHORT_S
 from tickboard.history.recording import Recorder
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
 from tickboard.history.spans import (
@@ -33,7 +35,7 @@ from tickboard.history.spans import (
     spans_between,
     write_span,
 )
-from tickboard.history.unsealed import UnsealedRows, first_row, read_rows
+from tickboard.history.unsealed import UnsealedRows, first_row, read_some_rows
 
 BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 480
 """About how many ticks a block has: fewer with `WIDE_SERIES`, because rows are slower to read than blocks."""
@@ -87,7 +89,7 @@ class Sealer:
         self.columns = ColumnReader(database)
         self.busy_before = 0
 
-    def run(self) -> Iterator[None]:
+    def run(self) -> Iterator[float]:
         """Seal and roll up everything that is old enough, in steps."""
         try:
             for epoch in read_epochs(self._database):
@@ -120,7 +122,7 @@ class Sealer:
         first = self._recorder.first_ms
         return first is not None and self._recorder.newest_ms - first >= self._margin()
 
-    def _seal(self, epoch: Epoch) -> Iterator[None]:
+    def _seal(self, epoch: Epoch) -> Iterator[float]:
         if epoch.is_sealed:
             return
         # A kill may have left rows that are in blocks.
@@ -138,35 +140,45 @@ class Sealer:
             yield from self._seal_block(epoch.number, sealed, end)
             sealed = end
             yield from self._delete_rows(epoch.number, sealed)
+            yield SHORT_S
         if not is_current:
             with self._database.transaction():
                 self._database.do("UPDATE epochs SET sealed = ? WHERE number = ?", FOREVER, epoch.number)
 
-    def _seal_block(self, epoch: int, start: int, end: int) -> Iterator[None]:
+    def _seal_block(self, epoch: int, start: int, end: int) -> Iterator[float]:
         self.busy_before = FOREVER
         self._recorder.sealing = epoch, end
         if epoch == self._recorder.epoch:
             self._recorder.sealed_ms = end
-        times, rows = self._read_rows(epoch, start, end)
-        yield
-        blocks: dict[int, list[Cell]] = {}
-        for stripe in rows.stripes():
-            blocks[stripe] = cells = []
+        rows = yield from self._read_rows(epoch, start, end)
+        blocks: dict[int, bytes] = {}
+        for stripe in rows.stripes:
+            cells: list[Cell] = []
             places, values = rows.of(stripe)
             for encoded in encode(values, VALUE_BITS):
                 cells += [Cell(int(places[each.place]), VALUE, each.kind, each.payload, each.crc) for each in encoded]
-                yield
+                yield SHORT_S
+            if cells:
+                blocks[stripe] = pack(cells)
+        yield LONG_S
         with self._database.transaction():
-            write_span(self._database, RAW, epoch, times, blocks)
-            self._database.do("UPDATE epochs SET sealed = ?, last = ? WHERE number = ?", end, int(times[-1]), epoch)
+            write_span(self._database, RAW, epoch, rows.times, blocks)
+            last = int(rows.times[-1])
+            self._database.do("UPDATE epochs SET sealed = ?, last = ? WHERE number = ?", end, last, epoch)
         self.busy_before = 0
         self._recorder.sealing = None
 
-    def _read_rows(self, epoch: int, start: int, end: int) -> "tuple[Integers, _Rows]":
-        rows = _Rows(list(read_rows(self._database, epoch, start, end)))
-        return rows.times, rows
+    def _read_rows(self, epoch: int, start: int, end: int) -> "Generator[float, None, _Rows]":
+        parts: list[UnsealedRows] = []
+        after: int | None = None
+        # Rows that are amended between two steps are amended in the block as well.
+        while some := read_some_rows(self._database, epoch, start, end, after):
+            parts += some
+            after = int(some[-1].positions[-1])
+            yield SHORT_S
+        return _Rows(parts)
 
-    def _delete_rows(self, epoch: int, sealed: int) -> Iterator[None]:
+    def _delete_rows(self, epoch: int, sealed: int) -> Iterator[float]:
         """Delete rows that are in blocks, some at a time."""
         deleted = False
         while True:
@@ -184,11 +196,11 @@ class Sealer:
                     return
                 self._database.do("DELETE FROM ticks WHERE position >= ? AND position <= ?", old[0], old[-1])
             deleted = True
-            yield
+            yield SHORT_S
 
     # --- from blocks to rollups ---
 
-    def _roll_up(self, epoch: Epoch, tier: int) -> Iterator[None]:
+    def _roll_up(self, epoch: Epoch, tier: int) -> Iterator[float]:
         below, mark = epoch.marks()[tier - 1], epoch.marks()[tier]
         while True:
             first = self._database.one(
@@ -207,24 +219,27 @@ class Sealer:
             with self._database.transaction():
                 self._mark(epoch.number, tier, FOREVER)
 
-    def _roll_up_span(self, epoch: int, tier: int, start: int, mark: int, end: int) -> Iterator[None]:
+    def _roll_up_span(self, epoch: int, tier: int, start: int, mark: int, end: int) -> Iterator[float]:
         """Roll up everything from `mark` to `end`. A span from `start` to `mark` is replaced by a longer one."""
         self.busy_before = FOREVER
         before = self._readable(tier, epoch, start, min(mark, end), start)
         found = self._readable(tier - 1, epoch, mark, end, mark)
-        blocks: dict[int, list[Cell]] = {}
+        blocks: dict[int, bytes] = {}
         for stripe in self.columns.stripes(span.id for span, _ in [*before, *found]):
             chosen = Chosen.of(np.arange(stripe * STRIPE, (stripe + 1) * STRIPE))
             parts = [self.columns.rolled([span], times, chosen) for span, times in before]
             for span, times in found:
                 parts.append(self._rolled(span, times, chosen, UNIT_MS[tier]))
-                yield
-            blocks[stripe] = []
+                yield SHORT_S
+            cells: list[Cell] = []
             # Averages are fully rounded when the span has its full length.
             bits = AVG_BITS if end == start + LENGTH_MS[tier] else GROWING_AVG_BITS
-            for cells in cells_of(join(parts), np.arange(STRIPE), bits):
-                blocks[stripe] += cells
-                yield
+            for encoded in cells_of(join(parts), np.arange(STRIPE), bits):
+                cells += encoded
+                yield SHORT_S
+            if cells:
+                blocks[stripe] = pack(cells)
+        yield LONG_S
         entries = [times // UNIT_MS[tier] * UNIT_MS[tier] for _, times in [*before, *found]]
         with self._database.transaction():
             for span, _ in before:
@@ -256,27 +271,29 @@ class _Rows:
 
     Attributes:
         times: the times of all rows, POSIX milliseconds.
+        stripes: the stripes of all series.
     """
 
     def __init__(self, parts: list[UnsealedRows]) -> None:
         self._parts = parts
+        self._layouts = {part.layout: part.ids for part in parts}
         self.times = np.concatenate([part.times for part in parts])
-
-    def stripes(self) -> list[int]:
-        """Return the stripes of all series."""
-        found: list[int] = distinct(np.concatenate([part.ids // STRIPE for part in self._parts])).tolist()
-        return found
+        self.stripes: list[int] = distinct(np.concatenate([*self._layouts.values()]) // STRIPE).tolist()
 
     def of(self, stripe: int) -> tuple[Integers, Floats]:
         """Return the places of the series in one stripe, and their values, float64 [series, ticks]."""
-        columns = [np.flatnonzero(part.ids // STRIPE == stripe) for part in self._parts]
-        ids = [part.ids[found] for part, found in zip(self._parts, columns, strict=True)]
-        places = distinct(np.concatenate(ids) % STRIPE)
+        # By layout: the columns of these series, and their places.
+        found: dict[int, tuple[Columns, Integers]] = {}
+        for layout, ids in self._layouts.items():
+            columns = np.flatnonzero(ids // STRIPE == stripe)
+            found[layout] = columns, ids[columns] % STRIPE
+        places = distinct(np.concatenate([some for _, some in found.values()]))
+        rows = {layout: np.searchsorted(places, some) for layout, (_, some) in found.items()}
         values = np.full((len(places), len(self.times)), np.nan)
         first = 0
-        for part, found, some in zip(self._parts, columns, ids, strict=True):
+        for part in self._parts:
             last = first + len(part)
-            values[np.searchsorted(places, some % STRIPE), first:last] = part.columns(found).T
+            values[rows[part.layout], first:last] = part.columns(found[part.layout][0]).T
             first = last
         return places, values
 

@@ -360,11 +360,10 @@ def first_span(database: Database, epoch: int, since_ms: int) -> Span | None:
     return Span(*rows[0]) if rows else None
 
 
-def write_span(database: Database, tier: int, epoch: int, times: Integers, blocks: Mapping[int, list[Cell]]) -> int:
+def write_span(database: Database, tier: int, epoch: int, times: Integers, blocks: Mapping[int, bytes]) -> int:
     """Write a span with its blocks by stripe, and return its id. Call it inside a transaction."""
     packed = encode_whole(times)
-    blobs = {stripe: pack(cells) for stripe, cells in blocks.items() if cells}
-    size = len(packed) + sum(len(blob) for blob in blobs.values())
+    size = len(packed) + sum(len(block) for block in blocks.values())
     span = database.do(
         "INSERT INTO spans (tier, epoch, first, last, entries, bytes, times) VALUES (?, ?, ?, ?, ?, ?, ?)",
         tier,
@@ -376,7 +375,7 @@ def write_span(database: Database, tier: int, epoch: int, times: Integers, block
         packed,
     )
     database.many(
-        "INSERT INTO blocks VALUES (?, ?)", ((block_key(span, stripe), blob) for stripe, blob in blobs.items())
+        "INSERT INTO blocks VALUES (?, ?)", ((block_key(span, stripe), block) for stripe, block in blocks.items())
     )
     return span
 

@@ -1,8 +1,8 @@
 """History: every tick of a board, kept in one file on disk, and its rollups by minute and hour.
 
-One thread writes. It commits once a second, and seals and rolls up old ticks in between. One thread reads. The event
-loop never waits for the disk: ticks go into a bounded queue. A kill loses ticks that are not committed, about a second.
-A power cut loses ten seconds at most.
+One thread writes. It commits once a second, and seals and rolls up old ticks in the pauses between ticks. One thread
+reads. The event loop never waits for the disk: ticks go into a bounded queue. A kill loses ticks that are not
+committed, about a second. A power cut loses ten seconds at most.
 """
 
 import threading
@@ -24,6 +24,7 @@ from tickboard.history.answers import Answer, ChangesQuestion, FoundChanges, Int
 from tickboard.history.changes import changes
 from tickboard.history.file import PURPOSE
 from tickboard.history.layout import HistoryStatus, Layout, Retention, TierStatus, milliseconds
+from tickboard.history.pauses import SHORT_S, Pauses
 from tickboard.history.reader import HistoryReader
 from tickboard.history.reading import HistorySnapshot
 from tickboard.history.recent import RecentTicks
@@ -45,6 +46,9 @@ START_S = 15.0
 
 CHORES_AGAIN_S = 30.0
 """How long to wait before the chores are tried again after a failure."""
+
+COMMIT_WAIT_S = 0.1
+"""How long a commit waits at most for a tick that is being made."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """The first and the longest pause before opening the file is tried again; each is twice the one before."""
@@ -93,6 +97,8 @@ class History:
         # The file that the ticks in memory are from, by `Writer.generation`; 0: a new epoch has begun.
         self._recent_file = 0
         self._interval_ms = 0
+        self._pauses = Pauses()
+        self._waits_for_pause = False
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._closed = False
         self._last_ms = 0
@@ -173,6 +179,13 @@ class History:
             self._recent_file = writer.generation
             self._recent.begin(self._interval_ms, writer.opened_ms)
         self._recent.append(self._last_ms, layout, values)
+        self._begin_pause(time)
+
+    def _begin_pause(self, tick_s: float) -> None:
+        # Ticks are made at instants of the wall clock.
+        self._pauses.begin(time.monotonic(), time.time() - tick_s, self._interval_ms / 1000)
+        if self._waits_for_pause:
+            self._jobs.put(_do_nothing)
 
     def amend(self, time: float, layout: Layout, columns: Columns, values: Floats) -> None:
         """Change values of a tick that is already kept, and of its minute and hour.
@@ -337,21 +350,28 @@ class History:
 
     def _work(self) -> None:
         due = through_at = time.monotonic()
-        chores = False
+        # About how many seconds the next step of the chores takes; None: there are none.
+        needed_s: float | None = None
         while True:
             now = time.monotonic()
-            if now >= due:
+            # Set before the wait is computed, which a pause that begins just then would not shorten.
+            self._waits_for_pause = now >= due or needed_s is not None
+            wait_s = self._wait_s(now, due, needed_s)
+            if now >= due and not wait_s:
+                self._pauses.use()
                 # The next commit would be too late.
                 through = now + self._commit_s > through_at
                 if self._do(partial(self._commit, through=through)) and through:
                     through_at = now + THROUGH_S
-                chores = self._do(self._is_due)
+                needed_s = self._do(self._first_chore_s)
                 due = max(due + self._commit_s, time.monotonic())
                 continue
             try:
-                job = self._jobs.get_nowait() if chores else self._jobs.get(timeout=due - now)
+                job = self._jobs.get(timeout=wait_s)
             except Empty:
-                chores = chores and self._do(self._do_chores)
+                if not wait_s:
+                    self._pauses.use()
+                    needed_s = self._do(self._do_chores)
                 continue
             if job is None:
                 return
@@ -359,11 +379,23 @@ class History:
             # The job may have changed the time between two commits.
             due = min(due, time.monotonic() + self._commit_s)
 
-    def _do(self, job: Callable[[], object]) -> bool:
-        """Run a job, and report its errors. Return whether the job returned a true value."""
+    def _wait_s(self, now: float, due: float, needed_s: float | None) -> float:
+        """Return how many seconds to wait for a job; 0: do what is due, a commit or a step of the chores.
+
+        Args:
+            now: seconds of the monotonic clock.
+            due: when to commit.
+            needed_s: how long the next step takes; None: there is none.
+        """
+        if now >= due:
+            return self._pauses.wait_s(now, SHORT_S, due + COMMIT_WAIT_S)
+        return due - now if needed_s is None else min(due - now, self._pauses.wait_s(now, needed_s))
+
+    def _do(self, job: Callable[[], R]) -> R | None:
+        """Run a job, and report its errors. Return what the job returned; None if it failed."""
         self._began = time.monotonic()
         try:
-            return bool(job())
+            return job()
         except HistoryError as error:
             self._report_if_new(str(error))
         except BaseException as error:  # the thread must keep running
@@ -373,7 +405,7 @@ class History:
             self._report_if_new(problem)
         finally:
             self._began, self._is_hanging = None, False
-        return False
+        return None
 
     def _open(self) -> None:
         try:
@@ -397,26 +429,27 @@ class History:
             self._report_if_new(None)
         return True
 
-    def _is_due(self) -> bool:
+    def _first_chore_s(self) -> float | None:
+        """Return about how many seconds the first step of the chores takes; None: they are not due."""
         is_time = time.monotonic() >= self._chores_at
-        return is_time and self._writer is not None and self._writer.is_due()
+        return SHORT_S if is_time and self._writer is not None and self._writer.is_due() else None
 
-    def _do_chores(self) -> bool:
-        """Do one step of the chores, and return whether there is more to do."""
+    def _do_chores(self) -> float | None:
+        """Do one step of the chores. Return about how many seconds the next one takes; None: there is none."""
         assert self._writer is not None
         try:
-            more = self._writer.step()
+            needed_s = self._writer.step()
         except BaseException as error:
             # Otherwise the same block would be compressed every second, in vain.
             self._chores_at = time.monotonic() + CHORES_AGAIN_S
             self._unsealed = str(error)
             raise
         self._unsealed = None
-        return more
+        return needed_s
 
     def _settle(self) -> None:
         self._commit(through=False)
-        while self._do_chores():
+        while self._do_chores() is not None:
             pass
         # Amendments may have waited for the chores.
         self._commit(through=False)
@@ -488,6 +521,10 @@ _CHECK = "check that it is connected and works"
 
 _CATCH_UP_S = 1.0
 """How long a read waits for the writer. After that, it continues without the newest ticks."""
+
+
+def _do_nothing() -> None:
+    """Wake the thread."""
 
 
 def _run(job: Callable[[], R], done: "Future[R]") -> None:

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, takewhile
 
 import numpy as np
 from msgspec import Struct
@@ -95,14 +95,28 @@ def read_rows(
     rows = database.each(_KEYS if one_by_one else _ROWS, *bounds)
     ids: dict[int, Integers] = {}
     for some in _batches(rows, size):
-        for layout, group in groupby(some, _layout_of):
-            positions, times, _, data = zip(*group, strict=True)
-            if layout not in ids:
-                ids[layout] = layout_ids(database, layout)
-            values = None if one_by_one else np.frombuffer(b"".join(data), "<f8").reshape(len(times), -1)
-            yield UnsealedRows(
-                database, np.array(positions, np.int64), np.array(times, np.int64), layout, ids[layout], values
-            )
+        yield from _of_one_layout(database, some, ids)
+
+
+def read_some_rows(database: Database, epoch: int, start_ms: int, end_ms: int, after: int | None) -> list[UnsealedRows]:
+    """Return the first of the ticks that `read_rows` yields, about `_BATCH_BYTES` of them; none if there are none."""
+    begin, end = _bounds(epoch)
+    rows = database.each(_ROWS, begin if after is None else after, end, start_ms, FOREVER)
+    # The times ascend. If SQLite looked for the end, it would read the rows that come after it as well.
+    inside = takewhile(lambda row: row[1] < end_ms, rows)
+    return list(_of_one_layout(database, next(_batches(inside, 0), []), {}))
+
+
+def _of_one_layout(database: Database, rows: list[_Row], ids: dict[int, Integers]) -> Iterator[UnsealedRows]:
+    """Group consecutive rows by layout; `ids` keeps the ids of each."""
+    for layout, group in groupby(rows, _layout_of):
+        positions, times, _, data = zip(*group, strict=True)
+        if layout not in ids:
+            ids[layout] = layout_ids(database, layout)
+        values = None if data[0] is None else np.frombuffer(b"".join(data), "<f8").reshape(len(times), -1)
+        yield UnsealedRows(
+            database, np.array(positions, np.int64), np.array(times, np.int64), layout, ids[layout], values
+        )
 
 
 def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Integers:

@@ -53,7 +53,7 @@ class Writer:
         # The current epoch, for a new file.
         self._run: BeginEpoch | None = None
         self._held: list[SealedAmendment] = []
-        self._chores: Iterator[None] | None = None
+        self._chores: Iterator[float] | None = None
         self._is_open = False
         # How many items, of `Waiting.count`, are committed, and how many survive a power cut.
         self._committed = self._synced = 0
@@ -156,8 +156,11 @@ class Writer:
         except DamageError as error:
             raise self._set_aside(error) from error
 
-    def step(self) -> bool:
-        """Do one step of the chores: seal, roll up, expire. Return whether there is more to do.
+    def step(self) -> float | None:
+        """Do one step of the chores: seal, roll up, expire.
+
+        Returns:
+            About how many seconds the next step takes; None: all is done.
 
         Raises:
             HistoryError: it failed. The next call starts over.
@@ -166,19 +169,18 @@ class Writer:
             self._chores = self._all_chores()
         try:
             with explained_errors(self._path):
-                next(self._chores)
+                return next(self._chores)
         except StopIteration:
             self._chores = None
-            return False
+            return None
         except DamageError as error:
             self._chores = None
             raise self._set_aside(error) from error
         except BaseException:
             self._chores = None
             raise
-        return True
 
-    def _all_chores(self) -> Iterator[None]:
+    def _all_chores(self) -> Iterator[float]:
         yield from self._sealer.run()
         yield from self._expiry.run()
         self._count_damaged()
