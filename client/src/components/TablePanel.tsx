@@ -5,7 +5,7 @@
  */
 import "../styles/tables.css";
 import { createEffect, createMemo, createSignal, For, Index, Show } from "solid-js";
-import { formatCount } from "../format";
+import { formatCount, formatTime } from "../format";
 import type { Table } from "../types.gen";
 import { kept } from "../window/kept";
 import type { Sorting } from "../window/table";
@@ -56,7 +56,11 @@ function Heading(props: {
 }
 
 export default function TablePanel(props: { table: Table; pinned: boolean }) {
-  const { sections } = useStores();
+  const { alerts, sections } = useStores();
+  const when = () => {
+    const at = alerts.at();
+    return at === null ? "now" : `at ${formatTime(at)}`;
+  };
   const { label, metrics, also = [], title } = props.table;
   const least = props.table.limit ?? TABLE_ROWS;
   let section!: HTMLElement;
@@ -123,7 +127,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
     >
       <div class="table-head">
         <h3>
-          {title} <span class="table-now">now</span>
+          {title} <span class="table-now">{when()}</span>
         </h3>
         <label class="filter">
           <Icon name="search" />
