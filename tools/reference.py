@@ -14,7 +14,9 @@ from msgspec.structs import astuple
 import tickboard
 from tickboard.cli.main import app
 from tickboard.configuration.config import config_schema
+from tickboard.metrics.declarations import MetricDeclarations
 from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
+from tickboard.panels.declarations import PanelDeclarations
 from tickboard.server.routes.openapi import document
 from tickboard.settings import BOUNDS, Settings
 
@@ -51,8 +53,13 @@ PYTHON: dict[str, tuple[str, ...]] = {
 HIDDEN = {"history": "tickboard.client.history.history"}
 """Public names that are those of folders of the package, too, and where they are found in spite of it."""
 
-OPTIONS = {"Board": "\n    options:\n      inherited_members: [gauge, counter, histogram]"}
-"""What mkdocstrings does otherwise for a public name: a board inherits the methods that declare metrics."""
+INHERITED = [
+    name for base in (MetricDeclarations, PanelDeclarations) for name in vars(base) if not name.startswith("_")
+]
+"""The methods of a board that declare metrics and panels."""
+
+OPTIONS = {"Board": f"\n    options:\n      inherited_members: [{', '.join(INHERITED)}]"}
+"""What mkdocstrings does otherwise for a public name."""
 
 HANDLES: dict[type[Handle], tuple[str, ...]] = {
     Handle: ("labels", "remove", "value", "stats"),

@@ -34,11 +34,9 @@ def test_every_method_of_a_board_has_a_docstring(name: str) -> None:
 
 def test_the_reference_of_a_board_has_the_methods_that_it_inherits() -> None:
     inherited = {name for name in dir(Board) if not name.startswith("_")} - set(vars(Board))
-    assert inherited == {"gauge", "counter", "histogram"}
-    assert (
-        "::: tickboard.Board\n    options:\n      inherited_members: [gauge, counter, histogram]\n"
-        in reference.python()
-    )
+    assert {"gauge", "counter", "histogram", "card", "chart", "row"} < inherited
+    [line] = [line for line in reference.python().splitlines() if "inherited_members" in line]
+    assert set(line.partition("[")[2].rstrip("]").split(", ")) == inherited
 
 
 def test_the_command_line_reference_has_every_command_and_flag() -> None:
