@@ -30,6 +30,9 @@ const ALWAYS_NULL =
 /** Solid's templates ask whether a `ref` is a function. On this page each is a variable for an element. */
 const REF = /var (_ref\$\d*) = (\w+);\s*typeof \1 === "function" \? _\$use\(\1, ([\w$]+)\) : \2 = \3;/g;
 
+/** What an effect of several values begins with: it is compared with them, as what is not there would be. */
+const BEFORE = /\{\s*(\w: undefined,?\s*)+\}/g;
+
 function replaced(pattern: RegExp, code: string, by: string, id: string): { code: string; map: null } {
   const result = code.replace(pattern, by);
   if (result === code) throw new Error(`${id} has nothing that ${pattern} matches: see client/smaller.ts`);
@@ -51,12 +54,16 @@ const shortSolid: Plugin = {
     /solid-js\/(web\/)?dist\/(solid|web)\.js$/.test(id) ? replaced(ALWAYS_NULL, code, "null", id) : null,
 };
 
-const shortRefs: Plugin = {
-  name: "short-refs",
+const shortTemplates: Plugin = {
+  name: "short-templates",
   apply: "build",
   enforce: "pre",
-  transform: (code, id) => (code.includes("_ref$") ? replaced(REF, code, "$2 = $3;", id) : null),
+  transform(code, id) {
+    if (!id.endsWith(".tsx")) return null;
+    const refs = code.includes("_ref$") ? replaced(REF, code, "$2 = $3;", id).code : code;
+    return refs.includes("_p$") ? replaced(BEFORE, refs, "{}", id) : { code: refs, map: null };
+  },
 };
 
 /** To be used after Solid's own plugin. */
-export const smaller: readonly Plugin[] = [shortPreload, shortSolid, shortRefs];
+export const smaller: readonly Plugin[] = [shortPreload, shortSolid, shortTemplates];

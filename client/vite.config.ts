@@ -41,8 +41,12 @@ export default defineConfig({
     target: "es2022",
     // A data: URL would be the one place where the page needs more than 'self' in a Content-Security-Policy.
     assetsInlineLimit: 0,
-    // Reading a property has no effect in this page's code.
-    rolldownOptions: { treeshake: { propertyReadSideEffects: false } },
+    rolldownOptions: {
+      // Reading a property has no effect in this page's code.
+      treeshake: { propertyReadSideEffects: false },
+      // The minifier puts the value of a `const` in the place of its name, but not that of a `var`.
+      output: { topLevelVar: false },
+    },
     modulePreload: {
       polyfill: false,
       resolveDependencies: (_, files, { hostType }) => (hostType === "html" ? files : []),
