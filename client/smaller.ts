@@ -23,9 +23,9 @@ export const __vitePreload = (load, files, base) =>
   }))]).then(([loaded]) => loaded);
 `;
 
-/** Solid's variables for transitions, suspense and hydration, where they are read. */
+/** What Solid asks about transitions, suspense and hydration. */
 const ALWAYS_NULL =
-  /\b(?<!let )(Transition|Scheduler|ExternalSourceConfig|SuspenseContext|sharedConfig\.\w+)\b(?!\s*(=[^=]|\+\+|--|\())/g;
+  /\b(?<!let )(Transition|Scheduler|ExternalSourceConfig|SuspenseContext|sharedConfig\.\w+)\b(?!\s*(=[^=]|\+\+|--|\())|(?<!function )isHydrating\(\w*\)/g;
 
 /** Solid's templates ask whether a `ref` is a function. On this page each is a variable for an element. */
 const REF = /var (_ref\$\d*) = (\w+);\s*typeof \1 === "function" \? _\$use\(\1, ([\w$]+)\) : \2 = \3;/g;

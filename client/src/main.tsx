@@ -9,7 +9,7 @@ import { render } from "solid-js/web";
 import { askToNotify, notificationPermission } from "./alerts/notification";
 import { paced } from "./chart/pace";
 import { App } from "./components/App";
-import { type Stores, StoresContext } from "./components/context";
+import { provideStores, type Stores } from "./components/context";
 import { loadLater } from "./components/LoadedPart";
 import { reveal } from "./components/reveal";
 import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./link/feed";
@@ -339,11 +339,8 @@ function Root() {
       }),
     ),
   );
-  return (
-    <StoresContext.Provider value={stores}>
-      <App kiosk={kiosk} />
-    </StoresContext.Provider>
-  );
+  provideStores(stores);
+  return <App kiosk={kiosk} />;
 }
 
 const root = document.getElementById("root");

@@ -19,18 +19,21 @@ export { later };
 /** Load what the page begins without. A failed attempt is made again by the next call. */
 export function loadLater(): Promise<Later> {
   setFailed(undefined);
-  coming ??= import("../later").then(
-    (loaded) => {
-      setLater(() => loaded);
-      return loaded;
-    },
-    (error) => {
-      coming = null;
-      setFailed({ error });
-      throw error;
-    },
-  );
+  coming ??= load();
   return coming;
+}
+
+async function load(): Promise<Later> {
+  try {
+    // The style sheet has come, too.
+    const loaded = await import("../later");
+    setLater(() => loaded);
+    return loaded;
+  } catch (error) {
+    coming = null;
+    setFailed({ error });
+    throw error;
+  }
 }
 
 function NotLoaded(props: { error: unknown }) {

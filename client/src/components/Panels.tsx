@@ -3,7 +3,7 @@
  * a section that folds. When panels come and go, the others keep their elements: groups are keyed by id,
  * panels by object.
  */
-import { type Accessor, createMemo, createUniqueId, For, type JSX, Match, Show, Switch } from "solid-js";
+import { type Accessor, createMemo, createUniqueId, For, type JSX, Show } from "solid-js";
 import type { Card, Table } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
@@ -136,15 +136,15 @@ function Row(props: { row: RowGroup }) {
 
 function GroupOf(props: { group: Group; section: string }) {
   return (
-    <Switch>
-      <Match when={props.group.type === "cards" && props.group}>
+    <>
+      <Show when={props.group.type === "cards" && props.group}>
         {(group) => <Cards panels={group().panels} section={props.section} />}
-      </Match>
-      <Match when={props.group.type === "charts" && props.group}>
+      </Show>
+      <Show when={props.group.type === "charts" && props.group}>
         {(group) => <Charts panels={group().panels} />}
-      </Match>
-      <Match when={props.group.type === "row" && props.group}>{(group) => <Row row={group()} />}</Match>
-    </Switch>
+      </Show>
+      <Show when={props.group.type === "row" && props.group}>{(group) => <Row row={group()} />}</Show>
+    </>
   );
 }
 

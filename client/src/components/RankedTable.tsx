@@ -111,8 +111,11 @@ export default function RankedTable(props: {
                 <Row
                   line={byKey().get(key) ?? props.lines[0]}
                   rank={places().get(key) ?? 0}
-                  {...{ unit: props.unit, full: props.full, limit: props.limit }}
-                  {...{ standout: props.standout, beat }}
+                  unit={props.unit}
+                  full={props.full}
+                  limit={props.limit}
+                  standout={props.standout}
+                  beat={beat}
                 />
               )}
             </For>

@@ -217,7 +217,14 @@ export default function StatesPanel(props: { panel: States }) {
             <div class="states-rows">
               <For each={rows()}>
                 {(row, place) => (
-                  <StateRow {...{ row, meaning, spanOf, drawn }} place={place()} on={chosen() === place()} />
+                  <StateRow
+                    row={row}
+                    meaning={meaning}
+                    spanOf={spanOf}
+                    drawn={drawn}
+                    place={place()}
+                    on={chosen() === place()}
+                  />
                 )}
               </For>
               <Show when={rows().length === 0}>

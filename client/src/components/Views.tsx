@@ -2,7 +2,7 @@
  * The views that open over the page, loaded on first use, and their keyboard shortcuts. The enlarged chart is
  * drawn in place of the board.
  */
-import { Match, onCleanup, onMount, Switch } from "solid-js";
+import { onCleanup, onMount, Show } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import { seriesKey } from "../link/protocol";
 import type { Action } from "../stores/shortcuts";
@@ -84,20 +84,20 @@ export function Views() {
 
   const shows = (type: string) => view.shown()?.type === type;
   return (
-    <Switch>
-      <Match when={shows("search")}>
+    <>
+      <Show when={shows("search")}>
         <Search />
-      </Match>
-      <Match when={shows("outline")}>
+      </Show>
+      <Show when={shows("outline")}>
         <Outline />
-      </Match>
-      <Match when={shows("mark")}>
+      </Show>
+      <Show when={shows("mark")}>
         <NewMark />
-      </Match>
-      <Match when={shows("shortcuts")}>
+      </Show>
+      <Show when={shows("shortcuts")}>
         <Shortcuts />
-      </Match>
-    </Switch>
+      </Show>
+    </>
   );
 }
 

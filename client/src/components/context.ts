@@ -2,7 +2,6 @@
  * The stores of one page, passed to its components. main.tsx creates them. A component reads its data from
  * here and must not create a store.
  */
-import { createContext, useContext } from "solid-js";
 import type { AlertStore } from "../stores/alerts";
 import type { BellStore } from "../stores/bell";
 import type { BoardStore } from "../stores/board";
@@ -56,10 +55,11 @@ export interface Stores {
   zone: { choose(utc: boolean): void };
 }
 
-export const StoresContext = createContext<Stores>();
+let stores: Stores;
 
-export function useStores(): Stores {
-  const stores = useContext(StoresContext);
-  if (stores === undefined) throw new Error("A component is outside of StoresContext");
-  return stores;
+/** Set the stores of this page, before its first component. */
+export function provideStores(all: Stores): void {
+  stores = all;
 }
+
+export const useStores = (): Stores => stores;

@@ -1,5 +1,5 @@
 /** The list of what changed, with its filter; or why there is none. */
-import { createMemo, createSignal, For, Match, Show, Switch } from "solid-js";
+import { createMemo, createSignal, For, Show } from "solid-js";
 import { countOf, noneLeft, type Way, wayOf, whatIsMissing, whyNothing } from "../../comparing/words";
 import { formatLine, formatWhen } from "../../format";
 import { seriesKey } from "../../link/protocol";
@@ -30,6 +30,12 @@ export interface Listed {
   detail: string;
   more: string;
 }
+
+const Coming = () => (
+  <ul aria-hidden="true">
+    <For each={COMING}>{() => <li class="change coming" />}</For>
+  </ul>
+);
 
 export function ChangeList(props: { ranges: Comparison; changes: ChangesStore; lines: ChangeLinesStore }) {
   const { board, connection, history } = useStores();
@@ -108,31 +114,27 @@ export function ChangeList(props: { ranges: Comparison; changes: ChangesStore; l
         <p class="changes-note">{missing()}</p>
       </Show>
       <div class="changes-body">
-        <Switch>
-          <Match when={failure()}>
-            {(message) => (
-              <div class="changes-empty" role="alert">
-                <p>{message()}</p>
-                <button type="button" class="button small" onClick={props.changes.retry}>
-                  Try again
-                </button>
-              </div>
-            )}
-          </Match>
-          <Match when={note()}>
-            <ul aria-hidden="true">
-              <For each={COMING}>{() => <li class="change coming" />}</For>
-            </ul>
-          </Match>
-          <Match when={rows().length === 0}>
-            <p class="changes-empty">{empty()}</p>
-          </Match>
-          <Match when={true}>
-            <ol>
-              <For each={rows()}>{(row) => <ChangeRow row={row} lines={props.lines} />}</For>
-            </ol>
-          </Match>
-        </Switch>
+        <Show
+          when={failure()}
+          fallback={
+            <Show when={!note()} fallback={<Coming />}>
+              <Show when={rows().length > 0} fallback={<p class="changes-empty">{empty()}</p>}>
+                <ol>
+                  <For each={rows()}>{(row) => <ChangeRow row={row} lines={props.lines} />}</For>
+                </ol>
+              </Show>
+            </Show>
+          }
+        >
+          {(message) => (
+            <div class="changes-empty" role="alert">
+              <p>{message()}</p>
+              <button type="button" class="button small" onClick={props.changes.retry}>
+                Try again
+              </button>
+            </div>
+          )}
+        </Show>
       </div>
       <p class="changes-foot" role="status">
         {note()}
