@@ -336,8 +336,11 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
       ref={item}
       class={`alert alert-${alert().severity}`}
       classList={{
-        ...{ folded: folded(), resolved: !props.entry.firing, quiet: quiet() },
-        ...{ member: props.member, "alert-group": isGroup() },
+        folded: folded(),
+        resolved: !props.entry.firing,
+        quiet: quiet(),
+        member: props.member,
+        "alert-group": isGroup(),
       }}
       data-alert={isGroup() ? props.entry.id : alert().id}
       data-state={props.entry.lead.state}
