@@ -39,34 +39,28 @@ def answer_of_ticks(
         values: float64 [series, ticks]; NaN where there is no value.
         entries: the series.
     """
-    rolled = Rolled(times, values, values, values, (~np.isnan(values)).astype(np.float64))
-    return _answer(question, interval_ms, TIERS[RAW], rolled, values, entries)
+    present = ~np.isnan(values)
+    columns = zip(entries, values, present.astype(np.int64), np.any(present, axis=1), strict=True)
+    series = tuple(
+        Buckets(entry.name, entry.labels, entry.unit, each, each, each, count)
+        for entry, each, count, there in columns
+        if there
+    )
+    return Answer(question.start_ms, question.end_ms, interval_ms, TIERS[RAW], times, series)
 
 
 def answer_of_buckets(
     question: Question, length_ms: int, tier: Tier, rolled: Rolled, entries: Sequence[Entry]
 ) -> Answer:
     """Return the answer that consists of buckets of a length, made from a tier."""
-    return _answer(question, length_ms, tier, rolled, rolled.avg, entries)
-
-
-def _answer(
-    question: Question, resolution_ms: int, tier: Tier, rolled: Rolled, avg: Floats, entries: Sequence[Entry]
-) -> Answer:
     count = rolled.count.astype(np.int64)
-    columns = zip(entries, rolled.min, rolled.max, avg, count, np.any(count, axis=1), strict=True)
-    return Answer(
-        question.start_ms,
-        question.end_ms,
-        resolution_ms,
-        tier,
-        rolled.times,
-        tuple(
-            Buckets(entry.name, entry.labels, entry.unit, low, high, mean, each)
-            for entry, low, high, mean, each, there in columns
-            if there
-        ),
+    columns = zip(entries, rolled.min, rolled.max, rolled.avg, count, np.any(count, axis=1), strict=True)
+    series = tuple(
+        Buckets(entry.name, entry.labels, entry.unit, low, high, mean, each)
+        for entry, low, high, mean, each, there in columns
+        if there
     )
+    return Answer(question.start_ms, question.end_ms, length_ms, tier, rolled.times, series)
 
 
 class Sums:

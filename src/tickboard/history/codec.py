@@ -341,15 +341,18 @@ class _Columns(NamedTuple):
         lengths = [self.lengths[index] for index in chosen]
         numbers = np.empty((len(chosen), max(lengths, default=0)), np.uint32)
         good: list[int] = []
+        failed: list[int] = []
+        begin, width = head.itemsize, numbers.shape[1]
         for index, length in zip(chosen, lengths, strict=True):
-            body = _MAGIC + self.payloads[index][head.itemsize :] + _END
+            body = _MAGIC + self.payloads[index][begin:] + _END
+            row = numbers[len(good)]
             try:
-                progress = simple_decompress_into(body, numbers[len(good), :length])
+                progress = simple_decompress_into(body, row if length == width else row[:length])
+                is_good = progress.n_processed == length and progress.finished
             except Exception:  # noqa: BLE001  # pcodec may raise anything
-                progress = None
-            if progress is not None and progress.n_processed == length and progress.finished:
-                good.append(index)
-        return good, numbers[: len(good)], [] if len(good) == len(chosen) else sorted({*chosen} - {*good})
+                is_good = False
+            (good if is_good else failed).append(index)
+        return good, numbers[: len(good)], failed
 
     def _heads(self, chosen: list[int], head: np.dtype[np.void]) -> NDArray[np.void]:
         return np.frombuffer(b"".join([self.payloads[index][: head.itemsize] for index in chosen]), head)
@@ -426,14 +429,23 @@ def encode_whole(numbers: NDArray[np.int64]) -> bytes:
     return checksum(WHOLE, payload).to_bytes(4, "little") + payload
 
 
-def decode_whole(data: bytes) -> NDArray[np.int64]:
-    """Return the numbers of `encode_whole`.
+def check_whole(data: bytes) -> None:
+    """Check the result of `encode_whole`.
 
     Raises:
         CorruptError: the bytes are not what was written.
     """
     if len(data) < 4 + _BASE.size or checksum(WHOLE, data[4:]) != int.from_bytes(data[:4], "little"):
         raise CorruptError("times have another checksum")
+
+
+def decode_whole(data: bytes) -> NDArray[np.int64]:
+    """Return the numbers of `encode_whole`.
+
+    Raises:
+        CorruptError: the bytes are not what was written.
+    """
+    check_whole(data)
     (base,) = _BASE.unpack_from(data, 4)
     try:
         numbers = simple_decompress(_MAGIC + data[4 + _BASE.size :] + _END)

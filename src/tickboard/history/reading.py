@@ -274,13 +274,13 @@ class HistorySnapshot:
     ) -> Iterator[tuple[list[Span], Integers]]:
         """Yield the spans in a range in batches, with the times of all their entries.
 
-        Spans with damaged times are left out. A span that is only partly in the range is a batch of its own.
+        Spans with damaged times are left out. A span of ticks that is only partly in the range is a batch of its own.
         """
         fields = 1 if tier == RAW else ROLLED_FIELDS
         batch: list[Span] = []
         size, has_cut = 0, False
         for span in self._spans(tier, epoch, start, end, since):
-            is_cut = span.first < start or span.last >= end
+            is_cut = tier == RAW and (span.first < start or span.last >= end)
             values = fields * span.entries * len(chosen)
             if batch and (is_cut or has_cut or size + values > _BATCH_VALUES):
                 yield batch, self._times(batch)
@@ -335,9 +335,9 @@ class HistorySnapshot:
                 yield roll_ticks(tick_times, values, MINUTE_MS)
             return
         for spans, times in self._batches(tier, epoch, chosen, start, end, since):
-            kept = (times >= start) & (times < end)
-            if kept.any():
-                yield self.columns.rolled(spans, times, chosen).take(kept)
+            first, last = np.searchsorted(times, [start, end]).tolist()
+            if first < last:
+                yield self.columns.rolled(spans, times, chosen).between(first, last)
         mark = epoch.marks()[tier]
         if mark < end:
             yield from self._rolled(tier - 1, epoch, chosen, max(start, mark), end, max(since, mark))

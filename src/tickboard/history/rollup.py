@@ -36,6 +36,15 @@ class Rolled(Struct, frozen=True):
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.sum / np.where(self.count > 0, self.count, np.nan)
 
+    def between(self, first: int, last: int) -> "Rolled":
+        """Return the entries from an index to another, whose end is exclusive."""
+        if last - first == len(self.times):
+            return self
+        there = slice(first, last)
+        return Rolled(
+            self.times[there], self.min[:, there], self.max[:, there], self.sum[:, there], self.count[:, there]
+        )
+
     def take(self, kept: NDArray[np.bool_]) -> "Rolled":
         """Return some of the entries."""
         if kept.all():
@@ -65,34 +74,36 @@ def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
         length_ms: the length of a bucket; buckets start at its multiples.
     """
     starts, edges = buckets(times, length_ms)
+    length = short_length(edges, len(times))
     present = ~np.isnan(values)
     if present.all():
-        lengths = np.diff(edges, append=len(times)).astype(np.float64)
+        lengths = np.concatenate([edges[1:], [len(times)]]) - edges
         return Rolled(
             starts,
-            reduce_buckets(np.minimum, values, edges),
-            reduce_buckets(np.maximum, values, edges),
-            reduce_buckets(np.add, values, edges),
-            np.broadcast_to(lengths, (len(values), len(edges))),
+            reduce_buckets(np.minimum, values, edges, length),
+            reduce_buckets(np.maximum, values, edges, length),
+            reduce_buckets(np.add, values, edges, length),
+            np.broadcast_to(lengths.astype(np.float64), (len(values), len(edges))),
         )
     return Rolled(
         starts,
-        reduce_buckets(np.fmin, values, edges),
-        reduce_buckets(np.fmax, values, edges),
-        reduce_buckets(np.add, np.where(present, values, 0.0), edges),
-        reduce_buckets(np.add, present.astype(np.float64), edges),
+        reduce_buckets(np.fmin, values, edges, length),
+        reduce_buckets(np.fmax, values, edges, length),
+        reduce_buckets(np.add, np.where(present, values, 0.0), edges, length),
+        reduce_buckets(np.add, present.astype(np.float64), edges, length),
     )
 
 
 def roll(entries: Rolled, length_ms: int) -> Rolled:
     """Roll buckets up into longer ones; `entries` has at least one."""
     starts, edges = buckets(entries.times, length_ms)
+    length = short_length(edges, len(entries.times))
     return Rolled(
         starts,
-        reduce_buckets(np.fmin, entries.min, edges),
-        reduce_buckets(np.fmax, entries.max, edges),
-        reduce_buckets(np.add, entries.sum, edges),
-        reduce_buckets(np.add, entries.count, edges),
+        reduce_buckets(np.fmin, entries.min, edges, length),
+        reduce_buckets(np.fmax, entries.max, edges, length),
+        reduce_buckets(np.add, entries.sum, edges, length),
+        reduce_buckets(np.add, entries.count, edges, length),
     )
 
 
@@ -103,14 +114,30 @@ def buckets(times: Integers, length_ms: int) -> tuple[Integers, NDArray[np.intp]
     return numbers[edges] * length_ms, edges
 
 
-def reduce_buckets(combine: np.ufunc, values: Floats, edges: NDArray[np.intp]) -> Floats:
+def short_length(edges: NDArray[np.intp], entries: int) -> int:
+    """Return the length of buckets that are short and of one length, which they nearly always are; 0 for others.
+
+    Args:
+        edges: the index of the first entry of each bucket.
+        entries: how many entries there are. The last bucket may have fewer than the others.
+    """
+    last = entries - int(edges[-1])
+    length = int(edges[1]) if len(edges) > 1 else last
+    if length > _SHORT or last > length or (edges[1:] - edges[:-1] != length).any():
+        return 0
+    return length
+
+
+def reduce_buckets(combine: np.ufunc, values: Floats, edges: NDArray[np.intp], length: int) -> Floats:
     """Return one value for each bucket, as ``combine.reduceat(values, edges, axis=1)`` does.
 
-    If buckets are short and of one length, which they nearly always are, this takes a fraction of the time.
+    Args:
+        combine: the function.
+        values: float64 [series, entries].
+        edges: the index of the first entry of each bucket.
+        length: the result of `short_length`. If there is one, this takes a fraction of the time.
     """
-    lengths = np.diff(edges, append=values.shape[1])
-    length = int(lengths[0])
-    if length > _SHORT or (lengths[:-1] != length).any() or lengths[-1] > length:
+    if not length:
         reduced: Floats = combine.reduceat(values, edges, axis=1)
         return reduced
     reduced = values[:, ::length].copy()

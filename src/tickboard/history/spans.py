@@ -29,7 +29,7 @@ from tickboard.history.blocks import (
     pack,
     read_again,
 )
-from tickboard.history.codec import CorruptError, decode, decode_whole, encode_whole
+from tickboard.history.codec import CorruptError, check_whole, decode, decode_whole, encode_whole
 from tickboard.history.file import FOREVER, PAGE_BYTES, Database, block_key, is_damage
 from tickboard.history.rollup import Rolled
 
@@ -89,6 +89,11 @@ class Span(Struct, frozen=True):
         Raises:
             CorruptError: they are damaged.
         """
+        unit = UNIT_MS[self.tier]
+        if self.tier > RAW and (self.last - self.first) // unit + 1 == self.entries:
+            # Times of a rollup are multiples of its unit, so these are all that there can be.
+            check_whole(self.packed)
+            return np.arange(self.first, self.last + 1, unit)
         times = decode_whole(self.packed)
         if len(times) != self.entries:
             raise CorruptError("a span has another number of times")
@@ -316,11 +321,10 @@ class _Decoder:
     def values(self) -> Floats:
         """Return the values, float64 [rows, entries]."""
         width = self._into.shape[1]
-        values = self._into.reshape(self._columns, len(self._lengths) * width)
-        if min(self._lengths) < width:
-            there = np.arange(width) < np.array(self._lengths)[:, None]
-            values = values[:, there.ravel()]
-        return values
+        if min(self._lengths) == width:
+            return self._into.reshape(self._columns, len(self._lengths) * width)
+        parts = self._into.reshape(self._columns, len(self._lengths), width)
+        return np.concatenate([parts[:, span, :length] for span, length in enumerate(self._lengths)], axis=1)
 
     def _decode(self) -> None:
         damaged = decode(self._kinds, self._payloads, self._into, self._first, self._entries, self._rows)
