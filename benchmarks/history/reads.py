@@ -20,7 +20,7 @@ from tickboard.history.reading import HistorySnapshot
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
 RECORDED_S = 2 * HOUR_S + 119
-"""A second later, ten minutes more are sealed, and an hour more is rolled up: now answers take the longest."""
+"""A second later, ten minutes more are sealed, and half an hour more is rolled up: now answers take the longest."""
 
 MOMENTS = 12
 """Different questions of each kind."""

@@ -45,7 +45,7 @@ WIDE_SERIES = 5_000
 AFTER_WINDOW_MS = 60_000
 """How long after it left the window a tick is sealed. Samples rarely arrive later than that."""
 
-GROWTH_MS = {MINUTES: (HOUR_MS, MINUTE_MS), HOURS: (24 * HOUR_MS, LENGTH_MS[MINUTES])}
+GROWTH_MS = {MINUTES: (HOUR_MS // 2, MINUTE_MS), HOURS: (24 * HOUR_MS, LENGTH_MS[MINUTES])}
 """For each rollup, the least that a span grows at a time, and the unit of its end. Readers have to compute everything
 newer. Hours are made from spans of minutes that have their full length."""
 
