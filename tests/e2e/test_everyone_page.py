@@ -75,6 +75,12 @@ def everything(values: Path) -> Iterator[Server]:
         yield server
 
 
+def coloured(page: Page, colours: str) -> None:
+    page.emulate_media(
+        color_scheme="dark" if colours == "dark" else "light", forced_colors="active" if colours == "forced" else "none"
+    )
+
+
 def quiet(page: Page, server: Server) -> None:
     page.goto(server.url)
     expect(page.locator(".health-says")).to_have_text("All quiet")
@@ -93,10 +99,10 @@ def firing(page: Page, server: Server, values: Path) -> None:
     expect(page.locator(".chart canvas").first).to_be_visible()
 
 
-def findings(page: Page) -> Any:
+def findings(page: Page, widths: tuple[int, ...] = WIDTHS) -> Any:
     found = {}
     page.evaluate(AXE.read_text())
-    for width in WIDTHS:
+    for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
         page.mouse.move(5, 5)
         page.wait_for_timeout(300)
@@ -107,9 +113,7 @@ def findings(page: Page) -> Any:
 
 @pytest.mark.parametrize("colours", ["light", "dark", "forced"])
 def test_axe_finds_nothing_on_a_quiet_page(page: Page, everything: Server, colours: str) -> None:
-    page.emulate_media(
-        color_scheme="dark" if colours == "dark" else "light", forced_colors="active" if colours == "forced" else "none"
-    )
+    coloured(page, colours)
     quiet(page, everything)
     assert findings(page) == {}
 
@@ -118,9 +122,7 @@ def test_axe_finds_nothing_on_a_quiet_page(page: Page, everything: Server, colou
 def test_axe_finds_nothing_on_a_firing_page_with_a_group_and_a_menu_open(
     page: Page, everything: Server, values: Path, colours: str
 ) -> None:
-    page.emulate_media(
-        color_scheme="dark" if colours == "dark" else "light", forced_colors="active" if colours == "forced" else "none"
-    )
+    coloured(page, colours)
     firing(page, everything, values)
     assert findings(page) == {}
     page.get_by_role("button", name="Theme and density").click()
@@ -130,6 +132,49 @@ def test_axe_finds_nothing_on_a_firing_page_with_a_group_and_a_menu_open(
     page.get_by_role("button", name="Silence: CPU usage high").click()
     expect(page.get_by_label("Reason")).to_be_visible()
     assert findings(page) == {}
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+def test_axe_finds_nothing_at_a_past_time_with_a_chosen_range_and_in_what_is_enlarged(
+    page: Page, everything: Server, values: Path, colours: str
+) -> None:
+    coloured(page, colours)
+    firing(page, everything, values)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".status .state")).to_have_text("Standing still")
+    timeline = page.locator(".states")
+    timeline.scroll_into_view_if_needed()
+    timeline.get_by_role("img").focus()
+    for key in ("End", "ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft"):
+        page.keyboard.press(key)
+    expect(timeline.locator(".brush-pill")).to_be_visible()
+    assert findings(page) == {}
+    page.keyboard.press("Escape")
+    heatmap = page.locator(".heatmap")
+    expect(heatmap.locator("canvas").first).to_be_visible()
+    for panel, table in ((timeline, "Services"), (heatmap, "Request duration")):
+        page.get_by_role("button", name=f"More: {table}").click()
+        page.get_by_role("button", name="Show as table").click()
+        expect(panel.locator("tbody tr").first).to_be_visible()
+    assert findings(page, (390, 1440)) == {}
+    for chart in ("took.buckets", "pod_cpu"):
+        page.goto(f"{everything.url}#chart={chart}")
+        expect(page.locator(".enlarged canvas").first).to_be_visible()
+        expect(page.locator(".enlarged tbody tr").first).to_be_visible()
+        assert findings(page, (390, 1440)) == {}
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+def test_axe_finds_nothing_on_a_wall_with_panels(page: Page, everything: Server, values: Path, colours: str) -> None:
+    coloured(page, colours)
+    values.write_text("high")
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto(f"{everything.url}?kiosk")
+    expect(page.locator(".kiosk-firing")).to_have_count(2)
+    page.locator(".heatmap").scroll_into_view_if_needed()
+    expect(page.locator(".heatmap canvas").first).to_be_visible()
+    page.evaluate(AXE.read_text())
+    assert page.evaluate(FINDINGS) == []
 
 
 def test_nothing_is_cut_or_broken_at_320_px(page: Page, everything: Server, values: Path) -> None:

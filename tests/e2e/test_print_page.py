@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 from tests.e2e.conftest import Watched
+from tests.e2e.test_past_page import BOARD as MOVING
 from tests.serving import serve
 
 BOARD = str(Path(__file__).parent / "boards" / "some.py")
@@ -68,4 +69,45 @@ def test_all_charts_are_printed_in_light_colours_and_full_width(watched: Watched
         # The page keeps updating.
         drawn = page.locator(".chart canvas").first.evaluate("(it) => it.toDataURL()")
         page.wait_for_function("(drawn) => document.querySelector('.chart canvas').toDataURL() !== drawn", arg=drawn)
+    assert watched.errors == []
+
+
+PRINTED = """addEventListener("afterprint", () => {
+    window.printed = {
+        foot: document.querySelector("footer").innerText,
+        pictures: [...document.querySelectorAll(".heatmap .canvas, .states [data-row]")].map((it) => {
+            const canvas = it.querySelector("canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.some((value, i) => i % 4 === 3 && value > 0);
+        }),
+        bars: document.querySelectorAll(".bars tbody tr").length,
+        text: document.querySelector(".text").innerText,
+    };
+});"""
+
+
+def test_every_kind_of_panel_is_printed_at_a_past_time(watched: Watched, tmp_path: Path) -> None:
+    page = watched.page
+    page.add_init_script(PRINTED)
+    with serve("run", MOVING, "--history", str(tmp_path / "ticks.sqlite")) as server:
+        server.wait_for(lambda: server.json("/api/health")["seq"] > 60)
+        page.goto(f"{server.url}?range=5m")
+        expect(page.locator(".chart canvas").first).to_be_visible()
+        page.keyboard.press(" ")
+        expect(page.locator(".status .state")).to_have_text("Standing still")
+        assert page.locator(".heatmap canvas").count() == 0
+        page.pdf(format="A4")
+        # What has never been in view is only loaded then.
+        assert "Some values had not been loaded yet: print again." in page.evaluate("window.printed.foot")
+        for _ in range(20):
+            page.wait_for_timeout(500)
+            page.pdf(format="A4")
+            printed = page.evaluate("window.printed")
+            if "print again" not in printed["foot"]:
+                break
+        assert printed["pictures"] == [True] * 4
+        assert printed["bars"] == 5
+        assert printed["text"] == "Ann is on call"
+        page.emulate_media(media="print")
+        assert page.locator("input, .filter, .icon-button").filter(visible=True).count() == 0
     assert watched.errors == []

@@ -69,9 +69,10 @@ export default function EnlargedHeatmap(props: { panel: Heatmap }) {
             }}
           />
         </div>
-        <div class="table-wide">
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling areas need keyboard access */}
+        <section class="table-wide" tabIndex={0} aria-label={`${title}, table`}>
           <HeatTable panel={props.panel} live={inView} />
-        </div>
+        </section>
       </div>
     </EnlargedFrame>
   );

@@ -7,7 +7,7 @@ import { useStores } from "./context";
 const formatMoment = zoned("en-GB", { dateStyle: "full", timeStyle: "long" });
 
 export default function Footer() {
-  const { board, connection, history, theme, time } = useStores();
+  const { board, connection, history, past, theme, time } = useStores();
   const when = () => {
     if (time.follows()) return formatMoment(connection.newest());
     return `${formatRange(time.range())} (${formatZone(time.range().to)})`;
@@ -16,6 +16,10 @@ export default function Footer() {
     <footer>
       <Show when={theme.printing()}>
         <p>{`${board.title()}, ${when()}, from ${location.origin}${location.pathname}`}</p>
+        {/* What was never in view is loaded while it is printed. */}
+        <Show when={past.lacks()}>
+          <p>Some values had not been loaded yet: print again.</p>
+        </Show>
       </Show>
       <Show when={history.kept()}>{`History: ${history.kept()}`}</Show>
     </footer>

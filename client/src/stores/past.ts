@@ -23,6 +23,7 @@ export function createPastStore({ time, live, loader, ...options }: PastOptions)
   const [state, setState] = createSignal<LoadState>(READY);
   /** How many views want each metric. */
   const wanted = new Map<string, number>();
+  const [asked, setAsked] = createSignal(0);
   let range: RangeLoader | null = null;
   let fetching = false;
 
@@ -83,6 +84,7 @@ export function createPastStore({ time, live, loader, ...options }: PastOptions)
     /** Load metrics that are in sight; the returned function takes that back. */
     want(metrics: readonly string[]): () => void {
       for (const metric of metrics) count(metric, 1);
+      setAsked((times) => times + 1);
       range?.want(new Set(wanted.keys()));
       return () => {
         for (const metric of metrics) count(metric, -1);
@@ -90,6 +92,11 @@ export function createPastStore({ time, live, loader, ...options }: PastOptions)
     },
     /** Whether a metric's values of the range have arrived. */
     has: (metric: string): boolean => range?.has(metric) ?? true,
+    /** Whether values that are wanted have not arrived. */
+    lacks(): boolean {
+      asked();
+      return !time.isOwn() && [...wanted.keys()].some((metric) => !(range?.has(metric) ?? false));
+    },
     retry(): void {
       if (range === null) aim();
       else range.retry();

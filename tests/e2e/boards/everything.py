@@ -14,6 +14,7 @@ pods = board.gauge("pod_cpu", "Pod CPU", unit="%", labels=["pod"])
 processes = board.gauge("process_cpu", "Process CPU", unit="%", labels=["process"])
 disk = board.gauge("disk", "Disk space", unit="%", labels=["mount"])
 up = board.gauge("up", "Services", labels=["service"])
+took = board.histogram("took", "Request duration", unit="ms")
 names = [f"checkout-7f9c{number:02}" for number in range(12)]
 
 
@@ -24,6 +25,7 @@ def read() -> None:
     step = next(numbers) % 5
     cpu.set((95 if high else 20) + step)
     memory.set(2**30 + step * 1e6)
+    took.observe_all([2.0**value for value in range(step, step + 9)])
     for number, name in enumerate(names):
         pods.labels(pod=name).set((96 if high and number < 2 else 40 - number) + step / 10)
         processes.labels(process=f"worker-{number}").set(number + step)
@@ -37,6 +39,7 @@ board.row(board.chart(pods), title="Pods", note="12 pods")
 board.row(
     board.states(up, {0: ("down", "critical"), 1: "up", 2: ("slow", "warning")}),
     board.bars(disk, limit=5),
+    board.heatmap(took),
     board.text(
         "# On call\n\n**Ann**: [runbook](https://wiki.example.com), `tickboard`\n\n| a | b |\n| - | - |\n| 1 | 2 |"
     ),

@@ -384,7 +384,16 @@ export default function Kiosk() {
     <main class="kiosk" classList={{ "kiosk-few": !many() }}>
       <Head />
       <Band />
-      <Show when={many()} fallback={<Panels />}>
+      <Show
+        when={many()}
+        fallback={
+          <>
+            {/* Cards outside of sections have headings of the third level. */}
+            <h2 class="visually-hidden">Values</h2>
+            <Panels />
+          </>
+        }
+      >
         <Columns groups={groups()} />
       </Show>
     </main>
