@@ -156,7 +156,7 @@ export default function BarsPanel(props: { panel: Bars; pinned: boolean }) {
         }}
       >
         <table class="bars-table">
-          <caption class="visually-hidden">{title}, newest values, the highest first</caption>
+          <caption class="visually-hidden">{`${title}, newest values, the highest first`}</caption>
           <colgroup>
             <col class="bars-name" style={{ "--width": `${widths()[0]}ch` }} />
             <col />
@@ -209,9 +209,7 @@ export default function BarsPanel(props: { panel: Bars; pinned: boolean }) {
       </section>
       <Show when={named().length > least}>
         <div class="table-foot">
-          <span class="table-count">
-            {view().rows.length} of {formatCount(view().matching)}
-          </span>
+          <span class="table-count">{`${view().rows.length} of ${formatCount(view().matching)}`}</span>
           <Show when={all() || view().matching > least}>
             <button type="button" class="link" onClick={() => setAll((shown) => !shown)}>
               {all() ? "Fewer" : "All"}

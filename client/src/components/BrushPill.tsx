@@ -63,7 +63,7 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
   return (
     <div class="brush-place" style={{ "--at": props.at }}>
       <fieldset class="brush-pill" classList={{ draft: props.draft }} ref={pill}>
-        <legend class="visually-hidden">The range {text()}</legend>
+        <legend class="visually-hidden">{`The range ${text()}`}</legend>
         <span class="brush-text">{text()}</span>
         <Show when={!props.draft}>
           <button type="button" class="first" onClick={() => comparison.openRange(props.range)}>

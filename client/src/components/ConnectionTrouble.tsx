@@ -26,7 +26,7 @@ export function ConnectionTrouble() {
               server, most likely a proxy, does not pass WebSocket upgrades on. In nginx, its location needs:
             </p>
             <pre>{NGINX}</pre>
-            <p class="problem-place">For other proxies see docs/deploy.md. {trouble().said}</p>
+            <p class="problem-place">{`For other proxies see docs/deploy.md. ${trouble().said}`}</p>
           </Show>
         </section>
       )}

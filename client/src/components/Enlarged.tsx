@@ -66,12 +66,8 @@ function Resolution(props: { picture: ChartPicture; beat: () => number }) {
   return (
     <>
       <h3>Resolution</h3>
-      <Show when={bucketed()} fallback={<p>Every tick is drawn, one in {length()}.</p>}>
-        <p>
-          Drawn as {length()}: the line is the average, {props.picture.stacked ? "the grey edge" : "the band"}{" "}
-          reaches {props.picture.stacked ? "up to the peaks" : "from min to max"}, so no peak is lost. p95 and
-          p99 are of these averages.
-        </p>
+      <Show when={bucketed()} fallback={<p>{`Every tick is drawn, one in ${length()}.`}</p>}>
+        <p>{`Drawn as ${length()}: the line is the average, ${props.picture.stacked ? "the grey edge" : "the band"} reaches ${props.picture.stacked ? "up to the peaks" : "from min to max"}, so no peak is lost. p95 and p99 are of these averages.`}</p>
       </Show>
     </>
   );
@@ -100,9 +96,7 @@ function Aside(props: { chart: Chart; picture: ChartPicture }) {
           <p class="aside-line">
             <SeverityShape severity={alert.severity} hollow={state !== "firing"} />
             <span>{alert.message}</span>
-            <span class="aside-note">
-              {when(began)} – {state === "firing" ? (alerts.at() === null ? "now" : "later") : when(ended)}
-            </span>
+            <span class="aside-note">{`${when(began)} – ${state === "firing" ? (alerts.at() === null ? "now" : "later") : when(ended)}`}</span>
           </p>
         )}
       </For>

@@ -145,9 +145,7 @@ export function HealthLine(props: { open: boolean; onToggle(): void }) {
           class="recent-toggle"
           aria-expanded={props.open}
           onClick={() => props.onToggle()}
-        >
-          {isPast() ? "Around this time" : "Recent"} {formatCount(recent())}
-        </button>
+        >{`${isPast() ? "Around this time" : "Recent"} ${formatCount(recent())}`}</button>
       </Show>
       <UndoButton />
       <Show when={top().length > 0}>

@@ -26,7 +26,7 @@ export function HeatTable(props: { panel: Heatmap; live: () => boolean }) {
   const times = () => [...cells().columns.keys()].slice(-ROWS).reverse();
   return (
     <table class="data-table">
-      <caption class="visually-hidden">{title}, share of the values in each bucket, newest first</caption>
+      <caption class="visually-hidden">{`${title}, share of the values in each bucket, newest first`}</caption>
       <thead>
         <tr>
           <th scope="col">Time</th>

@@ -39,7 +39,7 @@ function Beside(props: { word: string; text: Text }) {
       </span>{" "}
       <b>{props.text.number}</b>
       <Show when={props.text.unit}>
-        <span classList={{ "visually-hidden": !props.text.ownUnit }}> {props.text.unit}</span>
+        <span classList={{ "visually-hidden": !props.text.ownUnit }}>{` ${props.text.unit}`}</span>
       </Show>
     </span>
   );
@@ -134,7 +134,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
         <Share value={numbers().last} limits={limits()} />
       </Show>
       <div class="card-stats" data-room={room()} style={{ "--digits": number().length }}>
-        <span class="window">{span()}:</span>
+        <span class="window">{`${span()}:`}</span>
         <span class="current stat">
           <span class="stat-word">avg</span> <b class="value">{texts().avg.number}</b>{" "}
           <span class="unit" classList={{ "visually-hidden": !texts().avg.ownUnit }}>

@@ -86,7 +86,7 @@ export function Outcome(props: {
         {lasted()}
       </span>
       <Show when={peak()}>
-        <span class="peak"> · {peak()}</span>
+        <span class="peak">{` · ${peak()}`}</span>
       </Show>
       <Show when={care()}>
         {" · "}

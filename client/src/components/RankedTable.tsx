@@ -122,7 +122,7 @@ export default function RankedTable(props: {
           </tbody>
         </table>
         <Show when={keys().length === 0}>
-          <p class="no-rows">No series matches “{props.filter}”</p>
+          <p class="no-rows">{`No series matches “${props.filter}”`}</p>
         </Show>
       </section>
       <p class="ranked-foot">
@@ -132,9 +132,7 @@ export default function RankedTable(props: {
             class="link"
             aria-controls={id}
             onClick={() => setShown((count) => count + MORE)}
-          >
-            {formatCount(more())} more
-          </button>
+          >{`${formatCount(more())} more`}</button>
         </Show>
         <Show when={shown() > ROWS}>
           <button type="button" class="link" aria-controls={id} onClick={() => setShown(ROWS)}>
@@ -148,9 +146,7 @@ export default function RankedTable(props: {
             · lines: the {formatCount(props.drawn)} highest
           </Show>
         </span>
-        <span class="ranked-all">
-          all {formatCount(props.lines.length)}: {whole()}
-        </span>
+        <span class="ranked-all">{`all ${formatCount(props.lines.length)}: ${whole()}`}</span>
       </p>
     </div>
   );

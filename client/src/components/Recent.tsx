@@ -152,7 +152,7 @@ function RecentRow(props: { id: string }) {
           <span class="severity">{alert().severity.toUpperCase()}</span>
           <span class="message recent-words">{alert().message}</span>
           <Show when={entry().total > 1}>
-            <span class="repeated">×{formatCount(entry().total)}</span>
+            <span class="repeated">{`×${formatCount(entry().total)}`}</span>
           </Show>
         </button>
         <span class="lasted">{sayLasted(entry())}</span>

@@ -373,7 +373,7 @@ function Changes(props: {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling areas need keyboard access */}
       <section class="table-scroll" tabIndex={0} aria-label={`${props.title}, table`}>
         <table class="data-table">
-          <caption class="visually-hidden">{props.title}, newest change first</caption>
+          <caption class="visually-hidden">{`${props.title}, newest change first`}</caption>
           <thead>
             <tr>
               <For each={["Series", "State", "When"]}>{(name) => <th scope="col">{name}</th>}</For>

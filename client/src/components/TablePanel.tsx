@@ -131,7 +131,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
         </h3>
         <label class="filter">
           <Icon name="search" />
-          <span class="visually-hidden">Filter {title}</span>
+          <span class="visually-hidden">{`Filter ${title}`}</span>
           <input
             type="text"
             placeholder="Filter"
@@ -145,7 +145,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling areas need keyboard access */}
       <section class="table-scroll" tabIndex={0} aria-label={props.pinned ? `${title}, pinned` : title}>
         <table class="live-table" style={{ "--widths": `${sum(widths())}ch` }}>
-          <caption class="visually-hidden">{title}, newest values</caption>
+          <caption class="visually-hidden">{`${title}, newest values`}</caption>
           <colgroup>
             <col />
             <For each={also}>
@@ -245,9 +245,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
         </Show>
       </section>
       <div class="table-foot">
-        <span class="table-count">
-          {view().rows.length} of {formatCount(view().matching)}
-        </span>
+        <span class="table-count">{`${view().rows.length} of ${formatCount(view().matching)}`}</span>
         <Show when={all() || view().matching > least}>
           <button type="button" class="link" onClick={() => setAll((shown) => !shown)}>
             {all() ? "Fewer" : "All"}

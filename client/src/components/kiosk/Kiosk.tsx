@@ -71,20 +71,16 @@ function Head() {
         <span role="status">{word()}</span>
       </span>
       <Show when={!time.isOwn()}>
-        <span class="kiosk-range">
-          {time.follows() ? `Last ${span()}` : formatRange(time.range())}
-          {past.state().failed && `: ${past.state().failed}`}
-        </span>
+        <span class="kiosk-range">{`${time.follows() ? `Last ${span()}` : formatRange(time.range())}${past.state().failed && `: ${past.state().failed}`}`}</span>
       </Show>
       <Show when={connection.stale()}>
-        <strong class="kiosk-stale" role="status">
-          Stale since {formatWhen(connection.newest(), connection.time())}
-        </strong>
+        <strong
+          class="kiosk-stale"
+          role="status"
+        >{`Stale since ${formatWhen(connection.newest(), connection.time())}`}</strong>
       </Show>
       <span class="kiosk-clock">{formatTime(connection.time())}</span>
-      <span class="kiosk-date">
-        {formatDate(connection.time())} · {formatZone(connection.time())}
-      </span>
+      <span class="kiosk-date">{`${formatDate(connection.time())} · ${formatZone(connection.time())}`}</span>
     </div>
   );
 }
@@ -121,10 +117,7 @@ function Firing(props: { id: string }) {
                 <b>{alert().severity.toUpperCase()}</b> since {formatTime(entry().began).slice(0, 5)} ·{" "}
                 {lasted()}
               </p>
-              <p class="kiosk-message">
-                {entry().total > 1 ? `${formatCount(entry().total)} × ` : ""}
-                {alert().message}
-              </p>
+              <p class="kiosk-message">{`${entry().total > 1 ? `${formatCount(entry().total)} × ` : ""}${alert().message}`}</p>
             </div>
             <Spark series={key()} limits={limits()} firing={entry().firing ? alert().severity : undefined} />
             <Show when={alert().value !== undefined}>
@@ -156,7 +149,7 @@ function Band() {
       <ul class="kiosk-band" aria-label="Firing">
         <For each={ids()}>{(id) => <Firing id={id} />}</For>
         <Show when={more() > 0}>
-          <li class="kiosk-more">{formatCount(more())} more</li>
+          <li class="kiosk-more">{`${formatCount(more())} more`}</li>
         </Show>
       </ul>
     </Show>

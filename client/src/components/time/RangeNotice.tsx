@@ -51,14 +51,12 @@ export default function RangeNotice() {
   return (
     <div class="range-said" role="status">
       <Show when={slow() && past.state().failed === ""}>
-        <p class="range-loading">Loading {what()}…</p>
+        <p class="range-loading">{`Loading ${what()}…`}</p>
       </Show>
       <Show when={past.state().failed}>
         {(why) => (
           <p class="range-notice">
-            <span>
-              Could not load {what()}: {why()}. The page keeps what it had.
-            </span>
+            <span>{`Could not load ${what()}: ${why()}. The page keeps what it had.`}</span>
             <button type="button" class="button small" onClick={past.retry}>
               Retry
             </button>

@@ -47,9 +47,7 @@ function Replay() {
             aria-label={`${speed}×: replay at ${speed} times the speed`}
             aria-pressed={replay.speed() === speed}
             onClick={() => replay.choose(speed)}
-          >
-            {speed}×
-          </button>
+          >{`${speed}×`}</button>
         )}
       </For>
     </fieldset>

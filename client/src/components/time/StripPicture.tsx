@@ -56,9 +56,7 @@ export function Tip(props: { overview: OverviewStore; time: number; reach: numbe
         right: props.left < 0.5 ? undefined : percent(1 - props.left),
       }}
     >
-      <b>
-        {formatDate(props.time)}, {formatTime(props.time)}
-      </b>
+      <b>{`${formatDate(props.time)}, ${formatTime(props.time)}`}</b>
       <For each={near()}>{(text) => <span>{text}</span>}</For>
     </div>
   );
