@@ -223,6 +223,25 @@ def test_the_requested_resolution_selects_the_tier(
     recorded.history.close()
 
 
+@pytest.mark.parametrize("cut", [0, 60_000])
+@pytest.mark.parametrize("together", [700, 200_000])
+def test_a_range_has_its_ticks_however_many_blocks_are_read_together(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, cut: int, together: int
+) -> None:
+    monkeypatch.setattr(reading, "_CUT_VALUES", cut)
+    monkeypatch.setattr(reading, "_BATCH_VALUES", together)
+    recorded.begin()
+    rows = np.arange(4000.0)[:, None]
+    recorded.append(layout_of([CPU]), rows)
+    recorded.history.settle()
+    for first, last in ((0, 4000), (10, 20), (10, 600), (599, 601), (600, 1200), (610, 2500), (1190, 3999), (0, 1801)):
+        question = Question((), (START + first) * 1000, (START + last) * 1000, 4000)
+        [cpu] = recorded.history.read(question).series
+        assert cpu.avg.tolist() == rows[first:last, 0].tolist()
+        tenths = recorded.history.read(Question((), START * 1000, (START + last) * 1000, max(last // 10, 1)))
+        assert tenths.series[0].count.sum() >= last
+
+
 def test_min_and_max_of_every_tier_are_recorded_values(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "h.sqlite", Retention(raw_s=30 * DAY_S))
     recorded.begin(60.0, 1)

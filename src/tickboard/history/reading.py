@@ -47,6 +47,11 @@ _BATCH_VALUES = 200_000
 """How many values are put into buckets at a time: they fit into a processor's cache."""
 
 
+_CUT_VALUES = 60_000
+"""The most values of a batch with a span that is only partly in the range. Computing them all is quicker than two
+batches."""
+
+
 class GivenUpError(Exception):
     """The question was cancelled."""
 
@@ -262,10 +267,12 @@ class HistorySnapshot:
         """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks]."""
         for spans, times in self._batches(RAW, epoch, chosen, start, end, since):
             first, last = np.searchsorted(times, [start, end]).tolist()
-            if first < last:
-                # A span that is cut is a batch of its own.
-                cut = (first, last) if len(spans) == 1 else (0, None)
-                yield times[first:last], self.columns.ticks(spans, chosen, *cut)
+            if first >= last:
+                continue
+            if len(spans) == 1:
+                yield times[first:last], self.columns.ticks(spans, chosen, first, last)
+            else:
+                yield times[first:last], self.columns.ticks(spans, chosen)[:, first:last]
         if not epoch.is_sealed:
             yield from self._rows(epoch, chosen, start, end)
 
@@ -274,7 +281,8 @@ class HistorySnapshot:
     ) -> Iterator[tuple[list[Span], Integers]]:
         """Yield the spans in a range in batches, with the times of all their entries.
 
-        Spans with damaged times are left out. A span of ticks that is only partly in the range is a batch of its own.
+        Spans with damaged times are left out. A span of many ticks that is only partly in the range is a batch of its
+        own, since only those in the range are computed.
         """
         fields = 1 if tier == RAW else ROLLED_FIELDS
         batch: list[Span] = []
@@ -282,13 +290,14 @@ class HistorySnapshot:
         for span in self._spans(tier, epoch, start, end, since):
             is_cut = tier == RAW and (span.first < start or span.last >= end)
             values = fields * span.entries * len(chosen)
-            if batch and (is_cut or has_cut or size + values > _BATCH_VALUES):
+            most = _CUT_VALUES if is_cut or has_cut else _BATCH_VALUES
+            if batch and size + values > most:
                 yield batch, self._times(batch)
-                batch, size = [], 0
+                batch, size, has_cut = [], 0, False
             self._count(values)
             if self._times_of(span) is not None:
                 batch.append(span)
-                size, has_cut = size + values, is_cut
+                size, has_cut = size + values, has_cut or is_cut
         if batch:
             yield batch, self._times(batch)
 
