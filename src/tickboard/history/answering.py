@@ -40,7 +40,7 @@ def answer_of_ticks(
         entries: the series.
     """
     present = ~np.isnan(values)
-    columns = zip(entries, values, present.astype(np.int64), np.any(present, axis=1), strict=True)
+    columns = zip(entries, values, present.astype(np.int64), np.logical_or.reduce(present, axis=1), strict=True)
     series = tuple(
         Buckets(entry.name, entry.labels, entry.unit, each, each, each, count)
         for entry, each, count, there in columns

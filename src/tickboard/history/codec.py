@@ -16,7 +16,7 @@ knows arrays and bytes, but no series and no files. docs/history-format.md descr
 import struct
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -54,6 +54,9 @@ _TINY = 2.0**-1022
 _HUGE = 1e300
 _SLICE = 64
 """Columns in one step of `encode`."""
+
+_FEW = 3
+"""Up to this many columns are decoded one by one, since arrays of many cost more than they save."""
 
 _CONFIG = ChunkConfig(compression_level=4)
 
@@ -269,15 +272,7 @@ def decode(
     lengths = entries if isinstance(entries, Sequence) else [entries or into.shape[1]] * len(kinds)
     columns = _Columns(kinds, payloads, lengths, range(len(kinds)) if rows is None else rows)
     part = slice(first, first + into.shape[1])
-    # By kind, so that columns of one kind are computed together.
-    order = sorted(range(len(kinds)), key=kinds.__getitem__)
-    ordered = [kinds[index] for index in order]
-    edges = [bisect_left(ordered, kind) for kind in (CONSTANT, WHOLE, ROUNDED, RAW)]
-    constant, whole, rounded = (order[start:end] for start, end in pairwise(edges))
-    others = order[: edges[0]] + order[edges[-1] :]
-    others += columns.constant(constant, into)
-    others += columns.whole(whole, into, part)
-    others += columns.rounded(rounded, into, part)
+    others: Iterable[int] = range(len(kinds)) if len(kinds) <= _FEW else columns.decode_alike(into, part)
     damaged = []
     for index in others:
         column = np.empty(lengths[index])
@@ -298,6 +293,18 @@ class _Columns(NamedTuple):
     payloads: Sequence[bytes]
     lengths: Sequence[int]
     rows: Sequence[int]
+
+    def decode_alike(self, into: Floats, part: slice) -> list[int]:
+        """Decode columns of the same kind together. Return the indexes of the others."""
+        order = sorted(range(len(self.kinds)), key=self.kinds.__getitem__)
+        ordered = [self.kinds[index] for index in order]
+        edges = [bisect_left(ordered, kind) for kind in (CONSTANT, WHOLE, ROUNDED, RAW)]
+        constant, whole, rounded = (order[start:end] for start, end in pairwise(edges))
+        others = order[: edges[0]] + order[edges[-1] :]
+        others += self.constant(constant, into)
+        others += self.whole(whole, into, part)
+        others += self.rounded(rounded, into, part)
+        return others
 
     def constant(self, chosen: list[int], into: Floats) -> list[int]:
         good = [index for index in chosen if len(self.payloads[index]) == _FLOAT.size]

@@ -366,13 +366,15 @@ class HistorySnapshot:
     def _ticks(self, start: int, end: int, chosen: Chosen) -> tuple[Integers, Floats]:
         """Return the ticks of a range in order: times, and float64 [series, ticks]."""
         parts: list[tuple[Integers, Floats]] = []
-        for epoch in self._between(start, end):
+        epochs = self._between(start, end)
+        for epoch in epochs:
             parts += self._shown(epoch, chosen, start, end)
         if not parts:
             return no_times(), np.empty((len(chosen), 0))
         times = np.concatenate([part[0] for part in parts])
         values = parts[0][1] if len(parts) == 1 else np.concatenate([part[1] for part in parts], axis=1)
-        if (np.diff(times) < 0).any():
+        # The times of an epoch ascend.
+        if len(epochs) > 1 and (np.diff(times) < 0).any():
             order = np.argsort(times, kind="stable")
             times, values = times[order], values[:, order]
         return times, values

@@ -225,8 +225,10 @@ class RecentTicks:
     def _between(self, start_ms: int, end_ms: int) -> Iterator[_Found]:
         """Yield the parts that have a tick in a range."""
         for part in self._parts:
-            if part.start_ms < end_ms and part.end_ms >= start_ms:
-                first, last = np.searchsorted(part.times, [start_ms, end_ms]).tolist()
+            if part.start_ms >= start_ms and part.end_ms < end_ms:
+                yield part, 0, len(part.times)
+            elif part.start_ms < end_ms and part.end_ms >= start_ms:
+                first, last = part.times.searchsorted([start_ms, end_ms]).tolist()
                 if first < last:
                     yield part, first, last
 
