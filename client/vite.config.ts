@@ -31,7 +31,8 @@ function workerBesideThePage(): Plugin {
 export default defineConfig({
   base: "./",
   plugins: [
-    solid({ solid: { delegateEvents: false, omitNestedClosingTags: true } }),
+    // Conditions are not memos of their own: what shows an element or not is a `Show`.
+    solid({ solid: { delegateEvents: false, omitNestedClosingTags: true, wrapConditionals: false } }),
     workerBesideThePage(),
     ...smaller,
   ],

@@ -1,6 +1,6 @@
 /** The contents of the settings' menu. It is loaded on first use. */
 import "../styles/settings.css";
-import { For } from "solid-js";
+import { For, Show } from "solid-js";
 import { DENSITIES, THEMES, type Theme } from "../stores/theme";
 import { useStores } from "./context";
 import { Icon, type IconName } from "./Icon";
@@ -24,7 +24,7 @@ function Choice<T extends string>(props: {
             aria-pressed={props.now === one}
             onClick={() => props.choose(one)}
           >
-            {props.icon && <Icon name={props.icon(one)} />}
+            <Show when={props.icon}>{(icon) => <Icon name={icon()(one)} />}</Show>
             {one}
           </button>
         )}
