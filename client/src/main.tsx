@@ -140,7 +140,8 @@ function createStores(retry: () => void): Stores {
   );
   const pastAlerts = createPastAlertsStore({
     ...{ time, clock: systemClock, live: () => stats.live, get: getBytes },
-    hasHistory: () => history.health()?.history !== null,
+    hasHistory: () => !history.hasNone(),
+    isKept: () => history.health() !== null && !history.hasNone(),
     loader: async () => (await loadLater()).PastAlerts,
   });
   const bell = createBell(board.title, (id) => alerts.isFiring(id));

@@ -32,6 +32,7 @@ describe("the alerts of another time", () => {
   let store: AlertStore;
   let show: (shown: Shown, speed?: number) => Promise<void>;
   let loads: number;
+  let isKept: boolean;
 
   const standing = (from: number, to: number): Shown => ({
     ...{ follows: false, from: NOON + from * MINUTE },
@@ -64,6 +65,7 @@ describe("the alerts of another time", () => {
         clock,
         live: () => live,
         hasHistory: () => true,
+        isKept: () => isKept,
         time: {
           ...{ shown, speed },
           follows: () => shown().follows,
@@ -114,7 +116,7 @@ describe("the alerts of another time", () => {
 
   beforeEach(() => {
     clock = new TestClock();
-    [asked, answers, known, loads] = [[], [], [], 0];
+    [asked, answers, known, loads, isKept] = [[], [], [], 0, true];
     begin(OWN);
   });
 
@@ -140,6 +142,13 @@ describe("the alerts of another time", () => {
     expect(past.earlier(cpu, NOON)?.values).toEqual([3]);
     expect([loads, asked.length, asked[0].get("metrics")]).toEqual([1, 1, "cpu"]);
     expect(past.earlier(alert("b"), NOON)).toBeNull();
+  });
+
+  it("have no beginning from a history that is not known to be kept", async () => {
+    isKept = false;
+    expect(past.earlier(alert("a", { metric: "cpu" }), NOON)).toBeNull();
+    await tasks();
+    expect([loads, asked.length]).toEqual([0, 0]);
   });
 
   it("are those that fired, and those that were over, at the end of the range", async () => {

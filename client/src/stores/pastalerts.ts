@@ -15,6 +15,8 @@ export interface PastAlertsStoreOptions
   extends Omit<PastAlertsOptions, "live" | "onView" | "onState" | "onSparks"> {
   /** The board's own window. */
   live(): Window;
+  /** Whether the board is known to keep a history. */
+  isKept(): boolean;
   time: Pick<TimeStore, "follows" | "isOwn" | "range" | "shown" | "speed">;
   /** Fetch the code that loads them. */
   loader(): Promise<new (options: PastAlertsOptions) => PastAlerts>;
@@ -83,7 +85,7 @@ export function createPastAlertsStore({ time, live, loader, ...options }: PastAl
 
   /** A spark without its beginning is none that is missed, so it is tried once. */
   function earlier(alert: Alert, before: number): Spark | null {
-    if (!alert.metric || !options.hasHistory()) return null;
+    if (!alert.metric || !options.isKept()) return null;
     if (past === null && !wanted) void fetchLoader();
     wanted = true;
     return past?.earlier.of(alert, before, before, before) ?? null;
