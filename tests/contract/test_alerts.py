@@ -221,7 +221,7 @@ def test_a_silence_until_resolved_ends_with_its_alert(server: Server) -> None:
 
 def test_a_silence_of_a_rule_covers_all_its_series(server: Server) -> None:
     fire(server, a=91, b=91, load=5)
-    id = next(alert["id"] for alert in page(server)["alerts"] if alert["labels"].get("host") == "a")
+    id = next(alert["id"] for alert in page(server)["alerts"] if alert.get("labels") == {"host": "a"})
     silenced = post(server, f"{id}/silence", {"duration": "1h", "scope": "rule", "reason": "new disks"})
     [silence] = server.json("/api/silences")
     assert silenced.json()["silenced"] == silence

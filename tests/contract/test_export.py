@@ -34,8 +34,15 @@ def exported(*arguments: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
+def newest(server: Server, file: Path) -> str:
+    """Return the time of the newest tick, once it is in the file: a running board commits once a second."""
+    end: str = server.json("/api/metrics/recent?count=1")[0]["timestamp"]
+    server.wait_for(lambda: end.removesuffix("Z") in exported("--history", file, "--from", "-1m", "--format", "ndjson"))
+    return end
+
+
 def test_an_export_of_a_running_board_has_the_values_that_the_board_returns(server: Server, file: Path) -> None:
-    end = server.json("/api/metrics/recent?count=1")[0]["timestamp"]
+    end = newest(server, file)
     data = tickboard.history(server.url, start="-10m", end=end, points=5_000)
     lines = map(json.loads, exported("--history", file, "--to", end, "--format", "ndjson").splitlines())
     found: dict[str, list[tuple[str, float]]] = {}
@@ -49,7 +56,7 @@ def test_an_export_of_a_running_board_has_the_values_that_the_board_returns(serv
 
 
 def test_prometheus_answers_with_what_was_exported(server: Server, file: Path, tmp_path: Path) -> None:
-    end = server.json("/api/metrics/recent?count=1")[0]["timestamp"]
+    end = newest(server, file)
     data = tickboard.history(server.url, "first.a", "odd", start="-10m", end=end, points=5_000)
     text = tmp_path / "export"
     text.write_text(exported("--history", file, "--to", end, "--format", "openmetrics"))
