@@ -380,7 +380,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the intervals of all periodic checks."""
     monkeypatch.setattr(announcer, "CHECK_S", 0.02)
     monkeypatch.setattr(announcer, "SHOWN_S", 0.1)
-    monkeypatch.setattr(journal_thread, "WRITE_S", 0.1)
 
 
 def operational(code: int) -> sqlite3.OperationalError:
@@ -439,6 +438,7 @@ async def test_after_any_disk_error_alerts_continue_and_queued_events_are_writte
 
 @pytest.mark.usefixtures("quick")
 async def test_a_hanging_write_counts_as_failed_until_it_returns(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_thread, "WRITE_S", 0.1)
     board = Board(state)
     disk = threading.Event()
     write = JournalFile.write
@@ -470,6 +470,7 @@ async def test_a_hanging_write_counts_as_failed_until_it_returns(state: Path, mo
 
 @pytest.mark.usefixtures("quick")
 async def test_a_hanging_disk_is_reported_even_if_no_alert_fires(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_thread, "WRITE_S", 0.1)
     board = Board(state)
     disk = threading.Event()
     check = JournalFile.check
@@ -487,6 +488,7 @@ async def test_a_hanging_disk_is_reported_even_if_no_alert_fires(state: Path, mo
 
 @pytest.mark.usefixtures("quick")
 async def test_a_hanging_journal_is_closed_without_waiting_for_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_thread, "WRITE_S", 0.1)
     board = Board(state)
     disk = threading.Event()
     close = JournalFile.close

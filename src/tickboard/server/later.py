@@ -3,13 +3,10 @@
 So a board starts sooner, and no request delays the loop with an import.
 """
 
-import asyncio
 import contextlib
 import threading
 from importlib import import_module
 from typing import Final
-
-import anyio.to_thread
 
 LATER: Final = (
     "tickboard.sources.prometheus.remote_write",
@@ -18,6 +15,8 @@ LATER: Final = (
     "tickboard.sources.opentelemetry.exports",
     "tickboard.history.encodings",
     "psutil",
+    # anyio imports it for reading its first file, such as the page, which takes 100 ms.
+    "anyio._backends._asyncio",
 )
 """Modules for requests that send metrics or read history, and for the guard's system calls."""
 
@@ -32,5 +31,3 @@ def _import() -> None:
     with contextlib.suppress(Exception):
         for name in LATER:
             import_module(name)
-        # anyio's imports for reading its first file, such as the page, take 100 ms.
-        asyncio.run(anyio.to_thread.run_sync(int))
