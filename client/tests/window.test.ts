@@ -250,6 +250,21 @@ describe("the window", () => {
     expect(values(window)).toEqual([3, 4, 5, 6, 7].slice(-Math.min(capacity, 5)));
   });
 
+  it.each([[[]], [[1, 2, 3]]])("keeps every tick until the board says how many, after %j", (first) => {
+    const window = new Window(4, 1000, true);
+    window.take(
+      windowOf(
+        "e",
+        first.map((seq) => tick(seq, { cpu: seq })),
+      ),
+    );
+    for (let seq = first.length + 1; seq <= 9; seq++) window.take(tick(seq, { cpu: seq }));
+    expect(values(window)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    window.resize(10);
+    for (const seq of [10, 11]) window.take({ ...tick(seq, { cpu: seq }), series: null });
+    expect(values(window)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  });
+
   it("is the same after a snapshot was taken and restored", () => {
     const window = new Window(4, 1000);
     window.take(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));

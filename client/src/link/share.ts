@@ -56,7 +56,7 @@ export class Latest {
   #status: LinkStatus = { connected: false, tried: false, retryAt: null };
   #board: BoardInfo | null = null;
   #problems: Problem[] = [];
-  readonly #window = new Window(FIRST_CAPACITY, 1000);
+  readonly #window = new Window(FIRST_CAPACITY, 1000, true);
   readonly #episodes = new Episodes(KEPT_OVER);
   #told = false;
   #alertsLive = false;

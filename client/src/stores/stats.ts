@@ -54,7 +54,7 @@ export function createStatsStore(
   now: () => number = () => performance.now(),
   other: OtherTime = OWN_TIME,
 ) {
-  const window = new Window(FIRST_CAPACITY, FIRST_INTERVAL_MS);
+  const window = new Window(FIRST_CAPACITY, FIRST_INTERVAL_MS, true);
   const [drawn, setDrawn] = createSignal(0);
   const [loaded, setLoaded] = createSignal(false);
   let waiting = false;

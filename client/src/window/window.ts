@@ -61,10 +61,15 @@ export class Window {
   /** The columns in layout order, which saves a lookup per value; null for a series without a column. */
   #targets: (Column | null)[] = [];
 
+  #grows: boolean;
+
+  /** @param grows whether it grows when it is full, until `resize` says how many ticks it keeps. */
   constructor(
     public capacity: number,
     public intervalMs: number,
+    grows = false,
   ) {
+    this.#grows = grows;
     this.times = new Float64Array(capacity);
     this.#seqs = new Float64Array(capacity);
   }
@@ -131,9 +136,12 @@ export class Window {
   /** Change the capacity or the interval; keeps the newest ticks. */
   resize(capacity: number, intervalMs = this.intervalMs): void {
     this.intervalMs = intervalMs;
-    if (capacity === this.capacity) return;
-    const kept = this.snapshot();
-    this.restore({ ...kept, capacity });
+    this.#grows = false;
+    if (capacity !== this.capacity) this.#hold(capacity);
+  }
+
+  #hold(capacity: number): void {
+    this.restore({ ...this.snapshot(), capacity });
   }
 
   clear(): void {
@@ -294,7 +302,7 @@ export class Window {
   #begin(epoch: string, ticks: number): void {
     this.clear();
     this.epoch = epoch;
-    if (ticks > this.capacity) this.resize(ticks);
+    if (ticks > this.capacity) this.#hold(ticks);
   }
 
   /** Set the layout and find the target columns for the next ticks. */
@@ -337,6 +345,7 @@ export class Window {
   }
 
   protected advance(seq: number, time: number): void {
+    if (this.#grows && this.#length === this.capacity) this.#hold(2 * this.capacity);
     this.times[this.#head] = time;
     this.#seqs[this.#head] = seq;
     for (const column of this.#columns.values()) column.values[this.#head] = Number.NaN;
