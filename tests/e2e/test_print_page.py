@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import expect
-from tests.e2e.conftest import Watched
+from tests.e2e.conftest import Watched, loaded
 from tests.e2e.test_past_page import BOARD as MOVING
 from tests.serving import serve
 
@@ -43,6 +43,8 @@ def test_all_charts_are_printed_in_light_colours_and_full_width(watched: Watched
         # Most are out of view and not drawn.
         assert page.locator(".chart canvas").count() < CHARTS
         before = page.locator(".chart canvas").first.evaluate("(it) => it.getBoundingClientRect().width")
+        # What stands below the charts is loaded after them.
+        loaded(page)
         for _ in range(2):
             pdf = page.pdf(format="A4")
             printed = page.evaluate("window.printed")

@@ -97,11 +97,20 @@ def standing(page: Page) -> tuple[float, float]:
 
 
 def opened(page: Page, address: str) -> Locator:
-    """Open the page at an address; return the drawn canvas of its first chart."""
-    page.goto(address)
+    """Open the page at an address, wait for its range of time, and return the drawn canvas of its first chart."""
+    if "?" in address:
+        # The strip asks for the first metric alone.
+        with page.expect_response(
+            lambda answer: "/api/history" in answer.url and "metrics=modes" in answer.url
+        ) as came:
+            page.goto(address)
+        came.value.finished()
+    else:
+        page.goto(address)
     chart = canvas(page, "cpu")
     expect(chart.locator("canvas").last).to_be_visible()
     expect(page.get_by_role("status").filter(has_text=re.compile("Live|Standing still"))).to_be_attached()
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     return chart
 
 
