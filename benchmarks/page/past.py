@@ -127,8 +127,8 @@ def _day(page: Page, rounds: int) -> Table:
 def _replay(browser: Browser, page: Page, seconds: float = 20) -> Table:
     result = Table(
         "The page: replay",
-        f"A replay of the same board at {SPEED} of its speed: how busy the main thread is, in percent of a core, and "
-        f"the longest time in {seconds:.0f} s between two drawings of a chart. The page draws 15 times a second.",
+        f"A replay of the same board at {SPEED} times its speed: how busy the main thread is, in percent of a core, "
+        f"and the longest time in {seconds:.0f} s between two drawings of a chart. The page draws 15 times a second.",
         ["", "main thread", "draws", "longest pause"],
     )
     page.keyboard.press("5")
@@ -143,5 +143,5 @@ def _replay(browser: Browser, page: Page, seconds: float = 20) -> Table:
     drawn = page.evaluate("(since) => [...window.drawn.values()].flat().filter((time) => time >= since).length", since)
     passed = page.evaluate("performance.now()") - since
     rate = drawn / CASE.charts / passed * 1000
-    result.add(SPEED, f"{busy:.0f} %", f"{rate:.1f}/s", f"{max(pauses):.0f} ms")
+    result.add(f"{SPEED} times", f"{busy:.0f} %", f"{rate:.1f}/s", f"{max(pauses):.0f} ms")
     return result

@@ -123,7 +123,6 @@ describe("the time on the page", () => {
     expect(search).toBe("?range=1h");
     time.back();
     expect(time.isOwn()).toBe(true);
-    expect(time.canGoBack()).toBe(false);
     expect(time.back()).toBe(false);
   });
 

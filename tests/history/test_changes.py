@@ -1,6 +1,7 @@
 """What changed in a history: which values are compared, and the ranking."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -157,8 +158,9 @@ def test_the_buckets_of_heat_maps_are_not_compared(tmp_path: Path) -> None:
     board = Board(tmp_path / "h", [("took", (), "ms"), ("took.buckets", (("le", "10"),), "/s")])
     board.begin()
     board.append(np.array([[1.0, 1.0]] * 60 + [[9.0, 9.0]] * 60))
-    for patterns in ((), ("took*",), ('took.buckets{le="10"}', "took")):
-        assert names(board.compare(60, *patterns)) == ["took"]
+    with closing(board.history):
+        for patterns in ((), ("took*",), ('took.buckets{le="10"}', "took")):
+            assert names(board.compare(60, *patterns)) == ["took"]
 
 
 def test_the_baseline_may_be_anywhere(board: Board) -> None:

@@ -15,15 +15,6 @@ from tickboard.wire import (
 )
 
 
-@pytest.fixture
-def registry() -> Registry:
-    registry = Registry()
-    registry.gauge("cpu", "CPU", unit="%", min=0, max=100)
-    registry.gauge("load", "Load")
-    registry.histogram("lat", "Latency", unit="ms")
-    return registry
-
-
 def section_of(names: list[str], title: str, note: str = "", *, full: bool = False, folded: bool = False) -> Row:
     """Return the row of a section of gauges, which have a chart each when it is full."""
     cards = [Card(name, name) for name in names]

@@ -20,15 +20,6 @@ from tickboard.wire import (
 )
 
 
-@pytest.fixture
-def registry() -> Registry:
-    registry = Registry()
-    registry.gauge("cpu", "CPU", unit="%", min=0, max=100)
-    registry.gauge("load", "Load")
-    registry.histogram("lat", "Latency", unit="ms")
-    return registry
-
-
 def test_a_title_does_not_repeat_its_unit() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu", "CPU in %", unit="%")

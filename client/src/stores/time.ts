@@ -155,7 +155,6 @@ export function createTimeStore({ clock, address, now }: TimeOptions) {
       change(last, false);
       return true;
     },
-    canGoBack: () => before().length > 0,
     /** Replay from the range on the page, at a multiple of its own speed; 0 stops. */
     play(times: Speed | 0): void {
       stop();

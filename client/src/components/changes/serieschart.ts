@@ -24,7 +24,7 @@ export function useSeriesChart({ name, labels }: Named, covered: () => boolean) 
     return own.find(({ type }) => type === "chart") ?? own[0];
   });
 
-  /** Unfold its section, scroll to it, and let the series stand out. */
+  /** Unfold its section, scroll to it, and highlight the series. */
   function reveal(): void {
     const shown = panel();
     if (shown === undefined) return;
