@@ -14,6 +14,7 @@ from benchmarks.history.recordings import METRICS, SERIES, START, Recording, Syn
 from benchmarks.report import Table
 from tickboard.history.answers import ChangesQuestion, Question
 from tickboard.history.changes import changes
+from tickboard.history.kept import KeptRanges
 from tickboard.history.reader import HistoryReader
 from tickboard.history.reading import HistorySnapshot
 
@@ -166,7 +167,8 @@ def some_series(series: int, wanted: int, place: int) -> tuple[str, ...]:
 @contextmanager
 def reader(path: Path) -> Iterator[HistoryReader]:
     """Return a reader that has read nothing but the names of the series."""
-    found = HistoryReader(path, lambda: 0, lambda: 0, lambda until_ms: None, lambda columns: None)
+    kept = KeptRanges(lambda: (0, 0))
+    found = HistoryReader(path, lambda: 0, lambda: 0, lambda until_ms: None, lambda columns: None, kept)
     found.read(lambda snapshot: None, 0)
     try:
         yield found

@@ -144,7 +144,10 @@ class Histories(RuleBasedStateMachine):
         oldest = self.now - 6 * 3_600_000 if recent else START
         whole = max(self.now - oldest, 1000)
         start_ms = oldest + int(whole * start)
-        self.check(start_ms, start_ms + 1 + int(whole * length), points, pattern)
+        end_ms = start_ms + 1 + int(whole * length)
+        self.check(start_ms, end_ms, points, pattern)
+        # What was read may be kept.
+        self.check(start_ms + (end_ms - start_ms) // 3, end_ms, points, pattern)
 
     @rule(
         ticks=st.integers(1, 90),
@@ -168,10 +171,10 @@ class Histories(RuleBasedStateMachine):
         """Ask both stores the same."""
         self.history.flush()
         question = Question((pattern,) if pattern else (), start_ms, end_ms, points)
-        expired, answer = self.expired(), self.history.read(question)
+        expired, kept, answer = self.expired(), self.history.answer_from_memory(question), self.history.read(question)
         # Entries may expire meanwhile.
         while expired != (expired := self.expired()):
-            answer = self.history.read(question)
+            kept, answer = self.history.answer_from_memory(question), self.history.read(question)
         if (remembered := self.history.answer_from_memory(question)) is not None:
             assert [list(pieces(remembered)) for pieces in PIECES.values()] == [
                 list(pieces(answer)) for pieces in PIECES.values()
@@ -179,7 +182,9 @@ class Histories(RuleBasedStateMachine):
         keys = {each for epoch in self.naive.epochs for row in epoch.ticks.values() for each in row}
         wanted = [each for each in keys if is_wanted(each, pattern)]
         expected = self.naive.answer(question, wanted, expired)
-        check(answer, expected, {each for each in wanted if each[0] in EXACT})
+        for found in (answer, kept):
+            if found is not None:
+                check(found, expected, {each for each in wanted if each[0] in EXACT})
 
     @rule(back=st.integers(1, 500), most=st.integers(1, 300))
     def newest(self, back: int, most: int) -> None:

@@ -12,7 +12,7 @@ from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Answer, Buckets, Integers, Question, Tier
 from tickboard.history.catalogue import Entry
 from tickboard.history.layout import TIERS
-from tickboard.history.rollup import Rolled
+from tickboard.history.rollup import Rolled, roll_ticks
 from tickboard.history.spans import RAW
 
 
@@ -61,6 +61,21 @@ def answer_of_buckets(
         if there
     )
     return Answer(question.start_ms, question.end_ms, length_ms, tier, rolled.times, series)
+
+
+def answer_of_tick_buckets(
+    question: Question, length_ms: int, times: Integers, values: Floats, entries: Sequence[Entry]
+) -> Answer:
+    """Return the answer that consists of buckets of a length, made from ticks.
+
+    Args:
+        question: the question.
+        length_ms: the length of a bucket, less than a minute.
+        times: int64 [ticks], at least one.
+        values: float64 [series, ticks]; NaN where there is no value.
+        entries: the series.
+    """
+    return answer_of_buckets(question, length_ms, TIERS[RAW], roll_ticks(times, values, length_ms), entries)
 
 
 class Sums:

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from tickboard.errors import BusyError, HistoryError, TickboardError
 from tickboard.history.contents import Contents
 from tickboard.history.file import Database, explained_errors, open_to_read
+from tickboard.history.kept import KeptRanges
 from tickboard.history.reading import GivenUpError, HistorySnapshot
 from tickboard.history.unsealed_cache import UnsealedCache
 from tickboard.storage.damage import DamageError
@@ -89,6 +90,7 @@ class HistoryReader:
             committed.
         catch_up: called with the end of the range before each read.
         damaged: called with the number of damaged columns that were found.
+        kept: keeps ticks that were read from blocks.
     """
 
     def __init__(
@@ -98,12 +100,14 @@ class HistoryReader:
         amended: Callable[[], int],
         catch_up: Callable[[int], None],
         damaged: Callable[[int], None],
+        kept: KeptRanges,
     ) -> None:
         self._path = path
         self._generation = generation
         self._amended = amended
         self._catch_up = catch_up
         self._damaged = damaged
+        self._kept = kept
         self._orders: SimpleQueue[_Order[object] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -180,8 +184,11 @@ class HistoryReader:
             with explained_errors(self._path):
                 database = self._open()
                 self._unsealed.expect(self._amended())
+                self._kept.expect()
                 with database.transaction("DEFERRED"):
-                    snapshot = HistorySnapshot(database, self._contents, lambda: order.is_wanted, self._unsealed)
+                    snapshot = HistorySnapshot(
+                        database, self._contents, lambda: order.is_wanted, self._unsealed, self._kept
+                    )
                     try:
                         order.run(snapshot)
                     finally:

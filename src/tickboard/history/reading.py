@@ -19,6 +19,8 @@ from tickboard.history.catalogue import Entry
 from tickboard.history.contents import Contents
 from tickboard.history.epochs import Epoch, overlap, visible
 from tickboard.history.file import Database
+from tickboard.history.kept import MAX_VALUES as MAX_KEPT_VALUES
+from tickboard.history.kept import KeptRanges, KeptTicks
 from tickboard.history.layout import TIERS, Layout, no_times
 from tickboard.history.rollup import Rolled, roll, roll_ticks
 from tickboard.history.spans import (
@@ -80,6 +82,7 @@ class HistorySnapshot:
         contents: the contents of the file; they are refreshed.
         is_wanted: returns False if the question was cancelled.
         unsealed: keeps unsealed rows in memory; None: the rows of each range are read from the file.
+        kept: keeps ticks that were read from blocks; None: they are read each time.
 
     Attributes:
         catalogue: the series of the file.
@@ -94,6 +97,7 @@ class HistorySnapshot:
         contents: Contents,
         is_wanted: Callable[[], bool],
         unsealed: UnsealedCache | None = None,
+        kept: KeptRanges | None = None,
     ) -> None:
         contents.refresh(database)
         self.database = database
@@ -103,6 +107,7 @@ class HistorySnapshot:
         self._expired = contents.expired
         self._is_wanted = is_wanted
         self._unsealed = unsealed
+        self._kept = kept
         self.columns = ColumnReader(database)
         self._work = 0
         self._known_times: dict[int, Integers | None] = {}
@@ -116,6 +121,8 @@ class HistorySnapshot:
             GivenUpError: it was cancelled.
         """
         chosen = self._choose(question.patterns)
+        if self._kept is not None and (answer := self._answer_from_kept(question, chosen, self._kept)) is not None:
+            return answer
         plan = self._plan(question)
         if not plan.length_ms:
             _check_size(len(chosen), plan.ticks)
@@ -125,6 +132,43 @@ class HistorySnapshot:
         _check_size(len(chosen), (end - start) // plan.length_ms)
         rolled = self._buckets(plan.tier, plan.length_ms, start, end, chosen)
         return answer_of_buckets(question, plan.length_ms, TIERS[plan.tier], rolled, self._entries(chosen))
+
+    def _answer_from_kept(self, question: Question, chosen: Chosen, kept: KeptRanges) -> Answer | None:
+        """Answer a question from ticks that are kept; None: it is about other ticks, or about too many."""
+        if (known := kept.find(question.patterns)) is not None and (answer := known.answer(question)) is not None:
+            return answer
+        ticks = self._ticks_to_keep(question, chosen)
+        if ticks is None:
+            return None
+        kept.put(question.patterns, ticks)
+        return ticks.answer(question)
+
+    def _ticks_to_keep(self, question: Question, chosen: Chosen) -> KeptTicks | None:
+        """Read all ticks that a question is about, to the ends of their blocks; None: not all are in blocks."""
+        epochs = self._between(question.start_ms, question.end_ms)
+        if len(epochs) != 1:
+            return None
+        [epoch] = epochs
+        length_ms = tick_buckets_ms(question, epoch.interval_ms)
+        start, end = whole_buckets(question, length_ms)
+        spans = self._spans(RAW, epoch, start, end)
+        if not spans or length_ms >= MINUTE_MS or sum(span.entries for span in spans) * len(chosen) > MAX_KEPT_VALUES:
+            return None
+        # Blocks have whole minutes.
+        start = min(start, spans[0].first // MINUTE_MS * MINUTE_MS)
+        end = max(end, spans[-1].last // MINUTE_MS * MINUTE_MS + MINUTE_MS)
+        if start < self._expired[RAW] or end > epoch.sealed or self._may_hide(epoch, start, end):
+            return None
+        parts = list(self._raw(epoch, chosen, start, end))
+        if not parts:
+            return None
+        times, values = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts], axis=1)
+        return KeptTicks(epoch.interval_ms, start, end, times, values, self._entries(chosen))
+
+    def _may_hide(self, epoch: Epoch, start: int, end: int) -> bool:
+        """Return whether another epoch has ticks in a range, or may yet have some."""
+        others = (other for other in self.epochs if other is not epoch)
+        return any(other.first < end and (other.last >= start or not other.is_sealed) for other in others)
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
         """Return the newest ticks of a range as they were recorded; see `History.newest`."""

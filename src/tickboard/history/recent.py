@@ -24,8 +24,8 @@ from tickboard.history.spans import MINUTE_MS
 MAX_SERIES = 1_000
 """The most series of a tick in memory. Selecting among more would take too long between two ticks."""
 
-MAX_VALUES = 10_000
-"""The most values that an answer is made from, in some tenths of a millisecond."""
+MAX_VALUES = 100_000
+"""The most values that an answer is made from, in a millisecond."""
 
 KEPT_BYTES = 6 * 2**20
 """The most memory to use: 12 minutes of 1,000 series with a tick a second, about as long as they are not sealed."""

@@ -61,6 +61,7 @@ class Recorder:
         width: the number of series in the newest row.
         amended: how many rows were amended, in transactions that did not fail.
         missed: amended values without a tick, in transactions that did not fail.
+        has_new: whether an epoch has begun, or a series is new, in transactions that did not fail.
         sealing: the epoch of the rows that are being written into a block, and the time where they end; None if none.
         sealed_ms: the end of the newest block of the current epoch, from when it is being written; 0 before the first.
         layouts: the last layouts and the ids of their series, in transactions that did not fail.
@@ -80,6 +81,7 @@ class Recorder:
         """Clear the caches, after a transaction failed."""
         self._ids: dict[tuple[str, str], tuple[int, str]] | None = None
         self.amended = self.missed = 0
+        self.has_new = False
         self._layouts: dict[bytes, int] = {}
         # The newest layout, its series ids and its id in the file.
         self._layout: tuple[Layout, Integers, int] | None = None
@@ -119,6 +121,7 @@ class Recorder:
                 run.interval_ms,
             )
             self.first_ms = None
+        self.has_new = True
         self.interval_ms, self.window = run.interval_ms, run.window
 
     def _write(self, tick: AppendTick) -> None:
@@ -126,7 +129,7 @@ class Recorder:
             assert self.run is not None, "begin an epoch first"
             self._begin(self.run)
         if self.first_ms is None:
-            self.first_ms = tick.time_ms
+            self.first_ms, self.has_new = tick.time_ms, True
             self._database.do("UPDATE epochs SET first = ? WHERE number = ?", tick.time_ms, self.epoch)
         _, layout = self._known(tick.layout)
         # Replace, because a commit that failed may have reached the disk.
@@ -184,6 +187,7 @@ class Recorder:
                 changed = True
             ids[index] = id
         if changed:
+            self.has_new = True
             self._database.do("UPDATE state SET value = value + 1 WHERE name = 'series'")
         return ids
 

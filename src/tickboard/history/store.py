@@ -23,11 +23,12 @@ from tickboard.expressions.alignment import Columns, Floats
 from tickboard.history.answers import Answer, ChangesQuestion, FoundChanges, Integers, Question
 from tickboard.history.changes import changes
 from tickboard.history.file import PURPOSE
+from tickboard.history.kept import KeptRanges
 from tickboard.history.layout import HistoryStatus, Layout, Retention, TierStatus, milliseconds
 from tickboard.history.pauses import SHORT_S, Pauses
 from tickboard.history.reader import HistoryReader
 from tickboard.history.reading import HistorySnapshot
-from tickboard.history.recent import RecentTicks
+from tickboard.history.recent import MAX_VALUES, RecentTicks
 from tickboard.history.waiting import AmendTick, AppendTick, BeginEpoch, Waiting
 from tickboard.history.writer import Writer
 from tickboard.output.logs import log
@@ -92,8 +93,10 @@ class History:
         self._report = report
         self._commit_s = commit_s
         self._retries = retries
+        self._writer: Writer | None = None
         self._waiting = Waiting()
         self._recent = RecentTicks()
+        self._kept = KeptRanges(self._version)
         # The file that the ticks in memory are from, by `Writer.generation`; 0: a new epoch has begun.
         self._recent_file = 0
         self._interval_ms = 0
@@ -115,10 +118,11 @@ class History:
         self._pause_s = FIRST_PAUSE_S
         self._missed = 0
         self._lock = threading.Lock()
-        self._writer: Writer | None = None
         self._thread = threading.Thread(target=self._work, name=f"history {path.name}", daemon=True)
         self._thread.start()
-        self._reader = HistoryReader(self.path, self._generation, self._amended, self._catch_up, self._found_damaged)
+        self._reader = HistoryReader(
+            self.path, self._generation, self._amended, self._catch_up, self._found_damaged, self._kept
+        )
         opened = self._job(partial(self._do, self._open) if retries else self._open)
         try:
             self._wait(opened, START_S)
@@ -209,12 +213,18 @@ class History:
     # --- reading ---
 
     def answer_from_memory(self, question: Question) -> Answer | None:
-        """Answer a small question about the newest ticks without blocking; None: read the file.
+        """Answer a small question about ticks in memory without blocking; None: read the file.
 
         The answer is that of `read`, or newer: it has ticks and amendments that wait to be committed.
         """
         writer = self._writer
-        if writer is None or self._closed or writer.generation != self._recent_file:
+        if writer is None or self._closed:
+            return None
+        if (kept := self._kept.find(question.patterns)) is not None:
+            answer = kept.answer(question, MAX_VALUES)
+            if answer is not None:
+                return answer
+        if writer.generation != self._recent_file:
             return None
         return self._recent.answer(question, writer.ids_of, writer.sealed_ms)
 
@@ -461,6 +471,9 @@ class History:
 
     def _generation(self) -> int:
         return 0 if self._writer is None else self._writer.generation
+
+    def _version(self) -> tuple[int, int]:
+        return (0, 0) if (writer := self._writer) is None else (writer.generation, writer.changed)
 
     def _amended(self) -> int:
         return 0 if self._writer is None else self._writer.amended

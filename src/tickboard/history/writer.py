@@ -38,6 +38,7 @@ class Writer:
         damaged: the path that a damaged file was moved to; None if there was none.
         lost_files: a sentence for each file that was lost or damaged.
         amended: changes when ticks that are not in blocks are amended; odd while that is being committed.
+        changed: changes when anything but the rows of ticks is written; odd while that is being committed.
         missed: how many amended values have no tick.
         lost: how many damaged columns were found.
         status: the contents, as of the last commit that waited for the disk, or the last chores.
@@ -60,7 +61,7 @@ class Writer:
         self.generation = self.opened_ms = 0
         self.damaged: Path | None = None
         self.lost_files: list[str] = []
-        self.amended = self.missed = self.lost = 0
+        self.amended = self.changed = self.missed = self.lost = 0
         self.status = HistoryStatus()
         self._open()
 
@@ -124,8 +125,10 @@ class Writer:
                 amended = [*self._held, *self._recorder.write(items)]
                 # A block that is being sealed has already been read, and would be written without the amendments.
                 if not self._sealer.busy_before:
+                    self.changed += bool(amended)
                     missed = self._amender.apply(amended)
                     amended = []
+                self.changed |= self._recorder.has_new
                 if self._recorder.amended:
                     self.amended += 1
         except BaseException:
@@ -134,8 +137,10 @@ class Writer:
             raise
         finally:
             self.amended += self.amended % 2
+            self.changed += self.changed % 2
         self.missed += missed + self._recorder.missed
         self._recorder.amended = self._recorder.missed = 0
+        self._recorder.has_new = False
         self._held = amended
         self._committed = count
         if through:
@@ -167,6 +172,7 @@ class Writer:
         """
         if self._chores is None:
             self._chores = self._all_chores()
+        self.changed += 1
         try:
             with explained_errors(self._path):
                 return next(self._chores)
@@ -179,6 +185,8 @@ class Writer:
         except BaseException:
             self._chores = None
             raise
+        finally:
+            self.changed += 1
 
     def _all_chores(self) -> Iterator[float]:
         yield from self._sealer.run()
