@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from benchmarks.fanout.servers import BOARD
-from benchmarks.history.asked import ROUNDS, stamp, timed
+from benchmarks.history.asked import MEAN, ROUNDS, compared, stamp, timed
 from benchmarks.history.boards import record_earlier
 from benchmarks.history.peers import blocks_cells
 from benchmarks.history.prepared import Task
@@ -70,10 +70,10 @@ def tables(folder: Path) -> Iterator[Table]:
         f"{HOURS} h of {SERIES} synthetic series with a tick a second, recorded by Tickboard, exported as OpenMetrics "
         "and made into blocks by Debian's `promtool`: the same questions to a served board and to Prometheus, as JSON "
         f"over a connection that stays open, warm, medians of {ROUNDS} rounds in turn. Tickboard's answer has min, "
-        "max, mean and count of each bucket, `query_range` the last value before each step. Below, the bytes of a "
-        "value on the disk: of Tickboard's ticks with their directories, and of Prometheus' chunks and index. Limit: "
-        "never slower.",
-        ["question", "Tickboard", "Prometheus", "of Prometheus'"],
+        "max, mean and count of each bucket, and with `stats=avg` only the mean; `query_range` has the last value "
+        "before each step. Below, the bytes of a value on the disk: of Tickboard's ticks with their directories, and "
+        "of Prometheus' chunks and index. Limit: never slower.",
+        ["question", "Tickboard", "the mean", "Prometheus", "of Prometheus'", "the mean"],
     )
     history, blocks = folder / "imported.sqlite", folder / "imported"
     end = newest(blocks) // 600 * 600
@@ -83,10 +83,11 @@ def tables(folder: Path) -> Iterator[Table]:
             took, found = timed(urls(ours, theirs, series, end - minutes * 60, end, step))
             if set(found.values()) != {series}:
                 raise RuntimeError(f"{question}: the answers have {found} series")
-            tickboard, other = took["Tickboard"], took["Prometheus"]
-            result.add(question, f"{tickboard:.2f} ms", f"{other:.2f} ms", f"{tickboard / other:.2f}")
+            result.add(question, *compared(took))
     _, chunks, whole = blocks_cells(blocks)
-    result.add("bytes of a value", f"{inspect(history).tiers[0].value_bytes or 0:.2f}", f"{whole} ({chunks})", "")
+    result.add(
+        "bytes of a value", f"{inspect(history).tiers[0].value_bytes or 0:.2f}", "", f"{whole} ({chunks})", "", ""
+    )
     yield result
 
 
@@ -124,7 +125,9 @@ def urls(
     asked = f"from={stamp(start)}&to={stamp(end)}&points={(end - start) // step}"
     query = quote(f'{{__name__=~"{"|".join(names)}"}}')
     steps = f"start={start + step}&end={end}&step={step}"
+    path = f"/api/history?{chosen}&{asked}&format=json"
     return {
-        "Tickboard": (tickboard, f"/api/history?{chosen}&{asked}&format=json"),
+        "Tickboard": (tickboard, path),
+        MEAN: (tickboard, f"{path}&stats=avg"),
         "Prometheus": (prometheus, f"/api/v1/query_range?query={query}&{steps}"),
     }

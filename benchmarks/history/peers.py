@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from benchmarks.history.asked import ROUNDS, stamp, timed
+from benchmarks.history.asked import MEAN, ROUNDS, compared, stamp, timed
 from benchmarks.history.programs import Folder, Ports, programs
 from benchmarks.history.recorded import HostRecording
 from benchmarks.report import Table
@@ -58,9 +58,10 @@ def reading_table(ports: Ports, recording: HostRecording, now: float) -> Table:
         f"Prometheus scraped the board each second, and Netdata watched the same host: {recording.described}, and "
         f"{LIVE_MINUTES} min in this run, which all three begin with their recordings. The same range, series and "
         f"step, as JSON over a connection that stays open, warm: medians of {ROUNDS} rounds in turn. Tickboard's "
-        "answer has min, max, mean and count of each bucket, `query_range` the last value before each step, Netdata's "
-        f"the mean, of its own chart `{CHART}`. Limit: never slower than Prometheus.",
-        ["range", "question", "series", "Tickboard", "Prometheus", "of Prometheus'", "Netdata"],
+        "answer has min, max, mean and count of each bucket, and with `stats=avg` only the mean; `query_range` has the "
+        f"last value before each step, Netdata the mean, of its own chart `{CHART}`. Limit: never slower than "
+        "Prometheus.",
+        ["range", "question", "series", "Tickboard", "the mean", "Prometheus", "of Prometheus'", "the mean", "Netdata"],
     )
     until = int(now) // 10 * 10 - 10
     ranges = {
@@ -74,10 +75,8 @@ def reading_table(ports: Ports, recording: HostRecording, now: float) -> Table:
             result.add(
                 f"{(end - start) // 60} min {name}",
                 question,
-                "/".join(str(series[each]) for each in asked),
-                f"{took['Tickboard']:.2f} ms",
-                f"{took['Prometheus']:.2f} ms",
-                f"{took['Tickboard'] / took['Prometheus']:.2f}",
+                "/".join(str(series[each]) for each in asked if each != MEAN),
+                *compared(took),
                 f"{took['Netdata']:.2f} ms" if "Netdata" in took else "",
             )
     return result
@@ -91,11 +90,10 @@ def urls(ports: Ports, metrics: tuple[str, ...], start: int, end: int, step: int
     selector = f'{{__name__=~"{matched}",job="board"}}' if metrics else '{job="board"}'
     # Prometheus looks back from each step, and so its first is the end of the first bucket.
     steps = f"&start={start + step}&end={end}&step={step}"
+    path = f"/api/history?{chosen}from={stamp(start)}&to={stamp(end)}&points={points}&format=json"
     found = {
-        "Tickboard": (
-            ports.tickboard,
-            f"/api/history?{chosen}from={stamp(start)}&to={stamp(end)}&points={points}&format=json",
-        ),
+        "Tickboard": (ports.tickboard, path),
+        MEAN: (ports.tickboard, f"{path}&stats=avg"),
         "Prometheus": (ports.prometheus, f"/api/v1/query_range?query={quote(selector)}{steps}"),
     }
     if metrics == CPU and ports.netdata is not None:

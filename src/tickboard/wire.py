@@ -644,21 +644,21 @@ HistoryTier = Literal["raw", "minutes", "hours"]
 """The source of the buckets in a history answer: ticks, or their rollups."""
 
 
-class SeriesBuckets(msgspec.Struct, frozen=True):
+class SeriesBuckets(msgspec.Struct, frozen=True, omit_defaults=True):
     """One series of a history answer, from its first value in the range to its last.
 
     The lists have the same length: when each bucket begins, its lowest, highest and mean value, and its number of
-    values; null and 0 where the series has none.
+    values; null and 0 where the series has none. Those that were not asked for with ``stats`` are left out.
     """
 
     name: str
     labels: dict[str, str]
     unit: str
     times: list[str]
-    min: list[float | None]
-    max: list[float | None]
-    avg: list[float | None]
-    count: list[int]
+    min: list[float | None] = []
+    max: list[float | None] = []
+    avg: list[float | None] = []
+    count: list[int] = []
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):

@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.history.answers import START_MS, answer, answers, buckets
 
 from tickboard.client.history_data import HistorySeries
 from tickboard.client.history_format import decode
 from tickboard.history.answers import Answer, Buckets, Changed, ChangesQuestion, FoundChanges
+from tickboard.history.asking import STATS
 from tickboard.history.encodings import (
-    CSV_HEADER,
     PIECE_BYTES,
     PIECE_PARTS,
     STEP_CHANGES,
@@ -73,8 +74,19 @@ def test_csv_has_a_row_for_each_bucket_quoted_as_in_rfc_4180() -> None:
 def test_an_empty_answer_is_encoded() -> None:
     nothing = answer()
     assert json.loads(b"".join(json_pieces(nothing)))["series"] == []
-    assert b"".join(csv_pieces(nothing)) == CSV_HEADER
+    assert b"".join(csv_pieces(nothing)) == b"timestamp,name,labels,unit,min,max,avg,count\r\n"
     assert len(decode(b"".join(binary_pieces(nothing)))) == 0
+
+
+@given(answers(), st.sets(st.sampled_from(STATS), min_size=1))
+def test_only_the_stats_that_are_asked_for_are_encoded(given: Answer, stats: set[str]) -> None:
+    full = json.loads(b"".join(json_pieces(given)))
+    others = set(STATS) - stats
+    expected = [{name: value for name, value in one.items() if name not in others} for one in full["series"]]
+    assert json.loads(b"".join(json_pieces(given, stats)))["series"] == expected
+    rows = [dict(row) for row in csv.DictReader(io.StringIO(b"".join(csv_pieces(given)).decode(), newline=""))]
+    found = list(csv.DictReader(io.StringIO(b"".join(csv_pieces(given, stats)).decode(), newline="")))
+    assert found == [{name: value for name, value in row.items() if name not in others} for row in rows]
 
 
 @given(answers())

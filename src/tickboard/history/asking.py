@@ -1,6 +1,7 @@
 """Makes questions to history from the parameters of people and programs, and checks their limits."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from tickboard.errors import InputError
 from tickboard.history.answers import ChangesQuestion, Question
@@ -12,6 +13,9 @@ START, END = "-1h", "now"
 
 POINTS, MAX_POINTS = 500, 5_000
 """Buckets for each series: the default, and the most that can be asked for."""
+
+STATS: Final = ("min", "max", "avg", "count")
+"""What an answer can have of each bucket."""
 
 CHANGES_START = "-10m"
 """The beginning of the range that is compared, if none is given."""

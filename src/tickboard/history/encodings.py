@@ -5,7 +5,7 @@ so an event loop can encode one in each turn. docs/protocol.md describes the bin
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from msgspec import Struct
 from tickboard.client.history_format import ALIGNMENT, BUCKETS, HEADER, MAGIC, SERIES_HEADER, TICKS, TIERS
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Answer, Buckets, Changed, FoundChanges, Integers
+from tickboard.history.asking import STATS
 from tickboard.history.time_texts import TIME_BYTES, json_times, time_texts
 from tickboard.times import time_text
 from tickboard.wire import ChangesAnswer, SeriesChange, SeriesInfo, encode
@@ -25,8 +26,6 @@ PIECE_BYTES = 2**16
 PIECE_PARTS = 150
 """The most parts of a piece, since short parts take time too. A series has three to six."""
 
-CSV_HEADER = b"timestamp,name,labels,unit,min,max,avg,count\r\n"
-
 STEP_ROWS = 500
 """How many rows of CSV are encoded in one step."""
 
@@ -34,22 +33,22 @@ STEP_CHANGES = 200
 """How many changes are encoded in one step."""
 
 
-def json_pieces(answer: Answer) -> Iterator[bytes]:
-    """Encode an answer as JSON, a ``HistoryAnswer``."""
-    return _joined(_json_parts(answer))
+def json_pieces(answer: Answer, stats: Collection[str] = STATS) -> Iterator[bytes]:
+    """Encode an answer as JSON, a ``HistoryAnswer`` with some of `STATS`."""
+    return _joined(_json_parts(answer, stats))
 
 
-def csv_pieces(answer: Answer) -> Iterator[bytes]:
+def csv_pieces(answer: Answer, stats: Collection[str] = STATS) -> Iterator[bytes]:
     """Encode an answer as CSV (RFC 4180): a header, then a row for each bucket of each series.
 
     Labels are a JSON object, or empty if there are none. Where a series has no value, min, max and avg are empty and
-    the count is 0.
+    the count is 0. Columns that are not among `stats` are left out.
     """
-    return _joined(_csv_parts(answer))
+    return _joined(_csv_parts(answer, [stat for stat in STATS if stat in stats]))
 
 
-def binary_pieces(answer: Answer) -> Iterator[bytes]:
-    """Encode an answer as ``tickboard.history.v1``."""
+def binary_pieces(answer: Answer, stats: Collection[str] = STATS) -> Iterator[bytes]:
+    """Encode an answer as ``tickboard.history.v1``, which always has all of `STATS`."""
     return _joined(_binary_parts(answer))
 
 
@@ -107,7 +106,7 @@ def _joined(parts: Iterable[bytes]) -> Iterator[bytes]:
 # --- JSON ---
 
 
-def _json_parts(answer: Answer) -> Iterator[bytes]:
+def _json_parts(answer: Answer, stats: Collection[str]) -> Iterator[bytes]:
     start, end = time_text(answer.start_ms), time_text(answer.end_ms)
     yield b'{"from":"%b","to":"%b","resolution_ms":%d,"tier":"%b","series":[' % (
         start.encode(),
@@ -121,12 +120,15 @@ def _json_parts(answer: Answer) -> Iterator[bytes]:
         present = _Present.of(series)
         described = encode({"name": series.name, "labels": dict(series.labels), "unit": series.unit})[:-1]
         shown = times[TIME_BYTES * present.first + 1 : TIME_BYTES * present.end]
-        yield b'%b%b,"times":[%b],' % (comma, described, shown)
-        low, same = _numbers(present.min), present.min.tobytes()
-        yield b'"min":%b,' % low
-        yield b'"max":%b,' % (low if present.max.tobytes() == same else _numbers(present.max))
-        yield b'"avg":%b,' % (low if present.avg.tobytes() == same else _numbers(present.avg))
-        yield b'"count":%b}' % _numbers(present.count)
+        yield b'%b%b,"times":[%b]' % (comma, described, shown)
+        # Of ticks, min, max and avg are the same.
+        known, text = b"", b"[]"
+        for name, values in (("min", present.min), ("max", present.max), ("avg", present.avg)):
+            if name in stats:
+                if known != (known := values.tobytes()):
+                    text = _numbers(values)
+                yield b',"%b":%b' % (name.encode(), text)
+        yield b',"count":%b}' % _numbers(present.count) if "count" in stats else b"}"
         comma = b","
     yield b"]}"
 
@@ -139,22 +141,21 @@ def _numbers(values: Floats | Integers) -> bytes:
 # --- CSV ---
 
 
-def _csv_parts(answer: Answer) -> Iterator[bytes]:
-    yield CSV_HEADER
+def _csv_parts(answer: Answer, stats: Sequence[str]) -> Iterator[bytes]:
+    yield f"{','.join(('timestamp', 'name', 'labels', 'unit', *stats))}\r\n".encode()
     texts = time_texts(answer.times)
     for series in answer.series:
         present = _Present.of(series)
         labels = encode(dict(series.labels)).decode() if series.labels else ""
         named = ",".join(("", *map(csv_field, (series.name, labels, series.unit)), ""))
+        empty = ",".join("0" if stat == "count" else "" for stat in stats)
         times = texts[present.first : present.end]
         for start in range(0, len(times), STEP_ROWS):
             rows = slice(start, start + STEP_ROWS)
-            columns = (present.min[rows], present.max[rows], present.avg[rows], present.count[rows])
+            columns = [getattr(present, stat)[rows].tolist() for stat in stats]
             yield "".join(
-                f"{time}{named}{low!r},{high!r},{avg!r},{count}\r\n" if count else f"{time}{named},,,0\r\n"
-                for time, low, high, avg, count in zip(
-                    times[rows], *(column.tolist() for column in columns), strict=True
-                )
+                f"{time}{named}{','.join(map(repr, values)) if count else empty}\r\n"
+                for time, count, *values in zip(times[rows], present.count[rows].tolist(), *columns, strict=True)
             ).encode()
 
 

@@ -83,6 +83,14 @@ def test_a_range_with_more_ticks_than_points_is_returned_in_buckets(past: Past) 
     assert cpu["avg"] == pytest.approx([29.5] * len(cpu["avg"]), abs=0.01)
 
 
+def test_only_the_stats_that_are_asked_for_are_returned(past: Past) -> None:
+    [cpu] = series_of(past, f"{RANGE}&points=10&metrics=cpu&stats=avg&stats=count")
+    [full] = series_of(past, f"{RANGE}&points=10&metrics=cpu")
+    assert cpu == {name: value for name, value in full.items() if name not in {"min", "max"}}
+    lines = past.get(f"{RANGE}&points=1000&metrics=cpu&stats=max&format=csv").text.splitlines()
+    assert lines[:2] == ["timestamp,name,labels,unit,max", "2026-01-31T12:00:00.000Z,cpu,,%,0.0"]
+
+
 def test_from_is_inclusive_and_to_is_exclusive(past: Past) -> None:
     [cpu] = series_of(past, "from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:03Z&metrics=cpu")
     assert cpu["times"] == ["2026-01-31T12:00:01.000Z", "2026-01-31T12:00:02.000Z"]
@@ -216,6 +224,9 @@ def test_head_returns_the_headers_of_get(past: Past, coding: str) -> None:
         ("points=5001", "points=5001: give a whole number from 1 to 5000"),
         ("points=1.5", "points=1.5"),
         ("format=xml", "format=xml: give one of json, csv, binary"),
+        ("stats=mean", "stats=mean: give one of min, max, avg, count"),
+        ("stats=avg&stats=", "stats=: give one of"),
+        ("stats=avg&format=binary", "stats: the binary format always has all"),
         ("&".join(["metrics=a"] * 1_001), "metrics has 1001 selectors: send 1000 at most"),
         ("&".join(["metrics=a*"] * 101), "metrics has 101 globs"),
         ("metrics=" + "a" * 4_097, "has 4097 characters"),
@@ -307,7 +318,7 @@ def test_unread_answers_from_one_address_are_limited(past: Past, monkeypatch: py
     wait_for(lambda: past.get(query).status_code == 200)
 
 
-def endless(answer: Answer) -> Iterator[bytes]:
+def endless(answer: Answer, stats: object) -> Iterator[bytes]:
     """Yield pieces without end."""
     while answer.times is not None:
         yield bytes(2**16)

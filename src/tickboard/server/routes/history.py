@@ -6,15 +6,15 @@ disconnects, reading and encoding stop.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tickboard.errors import NoHistoryError
+from tickboard.errors import InputError, NoHistoryError
 from tickboard.history.answers import Question
-from tickboard.history.asking import END, MAX_POINTS, POINTS, START, question
+from tickboard.history.asking import END, MAX_POINTS, POINTS, START, STATS, question
 from tickboard.history.store import History
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.parameters import one_of, whole_number
@@ -44,6 +44,7 @@ def history_route(history: Callable[[], History | None]) -> Route:
         if (kept := history()) is None:
             raise NoHistoryError
         form = wanted_form(request)
+        stats = wanted_stats(request, form)
         asked = history_question(request, int(time.time() * 1000))
         from tickboard.history.encodings import PIECES
 
@@ -52,7 +53,7 @@ def history_route(history: Callable[[], History | None]) -> Route:
             answer = await bounded(request, kept.ask(asked))
         size = BUCKET_BYTES * len(answer.times) * len(answer.series)
         count_document(answer, address_of(request.scope), size, "points=100")
-        return await encoded(request, PIECES[form](answer), MEDIA_TYPES[form], "Accept, Accept-Encoding")
+        return await encoded(request, PIECES[form](answer, stats), MEDIA_TYPES[form], "Accept, Accept-Encoding")
 
     return Route("/api/history", read, methods=["GET"])
 
@@ -69,6 +70,11 @@ def describe(ref: Ref) -> Paths:
             time_query("to", "its end, exclusive", END),
             query("metrics", "names, globs and labels; all by default", {"type": "array", "items": {"type": "string"}}),
             query("points", "buckets of each series; two more cover the ends of the range", count),
+            query(
+                "stats",
+                "what JSON and CSV have of each bucket; all by default",
+                {"type": "array", "items": {"enum": [*STATS]}},
+            ),
             query(
                 "format", "the format of the answer; by default the header Accept decides", {"enum": list(MEDIA_TYPES)}
             ),
@@ -89,6 +95,19 @@ def history_question(request: Request, now_ms: int) -> Question:
     points = whole_number(asked.get("points"), "points", POINTS, MAX_POINTS)
     start, end = asked.get("from", START), asked.get("to", END)
     return question(asked.getlist("metrics"), start, end, points, now_ms, ("from", "to", "metrics"))
+
+
+def wanted_stats(request: Request, form: str) -> Collection[str]:
+    """Return what an answer is to have of each bucket.
+
+    Raises:
+        InputError: it is unknown, or the format always has everything.
+    """
+    if not (asked := request.query_params.getlist("stats")):
+        return STATS
+    if form == "binary":
+        raise InputError("stats: the binary format always has all: leave stats out, or ask for format=json or csv")
+    return {one_of(stat, "stats", STATS) for stat in asked}
 
 
 def wanted_form(request: Request) -> str:
