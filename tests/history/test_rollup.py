@@ -15,15 +15,18 @@ from tickboard.history.rollup import reduce_buckets, short_length
         lambda each: [each[0]] * each[1] + [each[2]]
     ),
     seed=st.integers(0, 2**20),
+    series=st.sampled_from([3, 400]),
 )
-def test_buckets_of_one_length_are_reduced_like_others(combine: np.ufunc, lengths: list[int], seed: int) -> None:
+def test_buckets_of_one_length_are_reduced_like_others(
+    combine: np.ufunc, lengths: list[int], seed: int, series: int
+) -> None:
     random = np.random.default_rng(seed)
-    values = random.integers(-9, 9, (3, sum(lengths))).astype(float)
+    values = random.integers(-9, 9, (series, sum(lengths))).astype(float)
     values[random.random(values.shape) < 0.1] = np.nan
     before = values.copy()
     edges = np.cumsum([0, *lengths[:-1]])
     expected = combine.reduceat(values, edges, axis=1)
-    length = short_length(edges, sum(lengths))
+    length = short_length(edges, values.shape)
     assert length in {0, lengths[0]}
     np.testing.assert_array_equal(reduce_buckets(combine, values, edges, length), expected)
     np.testing.assert_array_equal(values, before)

@@ -50,8 +50,8 @@ def question(
     Raises:
         InputError: a parameter cannot be used.
     """
-    patterns = _patterns(metrics, names[2])
-    start_ms, end_ms = _range(start, end, now_ms, names[:2])
+    patterns = selectors(metrics, names[2])
+    start_ms, end_ms = time_range(start, end, now_ms, names[:2])
     _check_whole("points", points, MAX_POINTS)
     return Question(patterns, start_ms, end_ms, points)
 
@@ -81,8 +81,8 @@ def comparison(
     Raises:
         InputError: a parameter cannot be used.
     """
-    patterns = _patterns(metrics)
-    start_ms, end_ms = _range(start, end, now_ms, names[:2])
+    patterns = selectors(metrics)
+    start_ms, end_ms = time_range(start, end, now_ms, names[:2])
     length_ms = end_ms - start_ms
     _check_length(length_ms, f"{names[0]}={start!s:.40} makes a range")
     until_ms = start_ms if baseline_end is None else parse_time(names[3], baseline_end, now_ms)
@@ -100,7 +100,12 @@ def comparison(
     return ChangesQuestion(patterns, start_ms, end_ms, since_ms, until_ms, limit)
 
 
-def _patterns(metrics: Sequence[str], name: str = "metrics") -> tuple[str, ...]:
+def selectors(metrics: Sequence[str], name: str = "metrics") -> tuple[str, ...]:
+    """Check selectors and return them.
+
+    Raises:
+        InputError: one cannot be used.
+    """
     if not all(isinstance(text, str) for text in metrics):
         raise InputError(f'{name} {metrics!r:.80}: give selectors, as "cpu_usage" or "disk_*"')
     if why := why_refused(list(metrics), name):
@@ -108,7 +113,12 @@ def _patterns(metrics: Sequence[str], name: str = "metrics") -> tuple[str, ...]:
     return tuple(metrics)
 
 
-def _range(start: Time, end: Time, now_ms: int, names: tuple[str, str]) -> tuple[int, int]:
+def time_range(start: Time, end: Time, now_ms: int, names: tuple[str, str]) -> tuple[int, int]:
+    """Return the beginning and the end of a range, POSIX milliseconds.
+
+    Raises:
+        InputError: one is not a time, or the range is empty.
+    """
     start_ms, end_ms = parse_time(names[0], start, now_ms), parse_time(names[1], end, now_ms)
     if start_ms >= end_ms:
         raise InputError(f"{names[0]}={start!s:.40} is not before {names[1]}={end!s:.40}: give an earlier time")

@@ -24,7 +24,10 @@ PIECE_BYTES = 2**16
 """The size of a piece. It may exceed this by one column of one series."""
 
 PIECE_PARTS = 150
-"""The most parts of a piece, since short parts take time too. A series has three to six."""
+"""The most parts of a piece, since short parts take time too. A series has one to seventeen."""
+
+SHORT = 1_000
+"""A series of at most this many buckets is one part of JSON, since joining many parts takes time too."""
 
 STEP_ROWS = 500
 """How many rows of CSV are encoded in one step."""
@@ -67,7 +70,7 @@ class _Present(Struct, frozen=True):
 
     @classmethod
     def of(cls, series: Buckets) -> "_Present":
-        if series.count.all():
+        if np.count_nonzero(series.count) == len(series.count):
             return cls(0, series.min, series.max, series.avg, series.count)
         places = np.flatnonzero(series.count)
         first, end = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
@@ -117,20 +120,32 @@ def _json_parts(answer: Answer, stats: Collection[str]) -> Iterator[bytes]:
     times = json_times(answer.times)
     comma = b""
     for series in answer.series:
-        present = _Present.of(series)
-        described = encode({"name": series.name, "labels": dict(series.labels), "unit": series.unit})[:-1]
-        shown = times[TIME_BYTES * present.first + 1 : TIME_BYTES * present.end]
-        yield b'%b%b,"times":[%b]' % (comma, described, shown)
-        # Of ticks, min, max and avg are the same.
-        known, text = b"", b"[]"
-        for name, values in (("min", present.min), ("max", present.max), ("avg", present.avg)):
-            if name in stats:
-                if known != (known := values.tobytes()):
-                    text = _numbers(values)
-                yield b',"%b":%b' % (name.encode(), text)
-        yield b',"count":%b}' % _numbers(present.count) if "count" in stats else b"}"
+        parts = _json_of_series(series, times, stats)
+        if len(answer.times) <= SHORT:
+            yield comma + b"".join(parts)
+        else:
+            yield comma
+            yield from parts
         comma = b","
     yield b"]}"
+
+
+def _json_of_series(series: Buckets, times: bytes, stats: Collection[str]) -> list[bytes]:
+    """Encode a series; `times` are those of the answer."""
+    present = _Present.of(series)
+    described = encode({"name": series.name, "labels": dict(series.labels), "unit": series.unit})[:-1]
+    parts = [described, b',"times":[', times[TIME_BYTES * present.first + 1 : TIME_BYTES * present.end], b"]"]
+    # Of ticks, min, max and avg are the same.
+    known, text = b"", b"[]"
+    for name, values in (("min", present.min), ("max", present.max), ("avg", present.avg)):
+        if name in stats:
+            if known != (known := values.tobytes()):
+                text = _numbers(values)
+            parts += (b',"', name.encode(), b'":', text)
+    if "count" in stats:
+        parts += (b',"count":', _numbers(present.count))
+    parts.append(b"}")
+    return parts
 
 
 def _numbers(values: Floats | Integers) -> bytes:

@@ -33,6 +33,8 @@ class Rolled(Struct, frozen=True):
     @property
     def avg(self) -> Floats:
         """float64 [series, entries]; NaN where there is no value."""
+        if np.count_nonzero(self.count) == self.count.size:
+            return self.sum / self.count
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.sum / np.where(self.count > 0, self.count, np.nan)
 
@@ -74,7 +76,7 @@ def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
         length_ms: the length of a bucket; buckets start at its multiples.
     """
     starts, edges = buckets(times, length_ms)
-    length = short_length(edges, len(times))
+    length = short_length(edges, values.shape)
     present = ~np.isnan(values)
     if present.all():
         lengths = np.concatenate([edges[1:], [len(times)]]) - edges
@@ -97,7 +99,7 @@ def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
 def roll(entries: Rolled, length_ms: int) -> Rolled:
     """Roll buckets up into longer ones; `entries` has at least one."""
     starts, edges = buckets(entries.times, length_ms)
-    length = short_length(edges, len(entries.times))
+    length = short_length(edges, entries.sum.shape)
     return Rolled(
         starts,
         reduce_buckets(np.fmin, entries.min, edges, length),
@@ -114,16 +116,17 @@ def buckets(times: Integers, length_ms: int) -> tuple[Integers, NDArray[np.intp]
     return numbers[edges] * length_ms, edges
 
 
-def short_length(edges: NDArray[np.intp], entries: int) -> int:
-    """Return the length of buckets that are short and of one length, which they nearly always are; 0 for others.
+def short_length(edges: NDArray[np.intp], shape: tuple[int, ...]) -> int:
+    """Return the length of buckets that are many, short and of one length; 0 for others.
 
     Args:
         edges: the index of the first entry of each bucket.
-        entries: how many entries there are. The last bucket may have fewer than the others.
+        shape: how many series and how many entries there are. The last bucket may have fewer than the others.
     """
+    series, entries = shape
     last = entries - int(edges[-1])
     length = int(edges[1]) if len(edges) > 1 else last
-    if length > _SHORT or last > length or (edges[1:] - edges[:-1] != length).any():
+    if length > _SHORT or series * len(edges) < _MANY or last > length or (edges[1:] - edges[:-1] != length).any():
         return 0
     return length
 
@@ -148,7 +151,8 @@ def reduce_buckets(combine: np.ufunc, values: Floats, edges: NDArray[np.intp], l
     return reduced
 
 
-_SHORT = 6
-"""The longest bucket, in entries, whose entries are combined one after the other."""
+_SHORT, _MANY = 12, 1_000
+"""Entries of buckets are combined one after the other if a bucket has at most the first, and if all series together
+have at least the second number of buckets. Otherwise `reduceat` is quicker."""
 
 _FIRST = np.zeros(1, np.intp)

@@ -60,13 +60,13 @@ def create_app(
         routes=[
             *routes,
             # Routes are tried in order, so the most frequent come first.
+            history_route(history),
             remote_write_route(intake),
             opentelemetry_route(intake),
             *push_routes(intake),
             WebSocketRoute("/ws/metrics", TickStream(hub, calls)),
             Route("/ws/metrics", UpgradeRequired()),
             alert_stream(hub, calls),
-            history_route(history),
             changes_route(history),
             *rest_routes(hub, vitals, history),
             openapi_route(),

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tickboard.errors import BusyError, HistoryError, JournalError
-from tickboard.loop.turns import made_in_turns
+from tickboard.loop.turns import in_turns, made_in_turns
 from tickboard.server.requests.bodies import SHARE, Budget
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.detail_access import sees_details
@@ -92,7 +92,8 @@ async def encoded(request: Request, pieces: Iterator[bytes], media_type: str, va
         vary: the request headers that the answer depends on.
     """
     headers = {"cache-control": "no-store", "vary": vary}
-    content = await made_in_turns(_begun(pieces))
+    content: list[bytes] = []
+    await in_turns(_begin(pieces, content))
     size = len(content[0])
     gzip, identity = qualities(request.headers.getlist("accept-encoding"))
     compressed = gzip > 0 and gzip >= identity and (size >= MINIMUM_BYTES or len(content) > 1 or not identity)
@@ -147,11 +148,12 @@ class _InPieces(Response):
         await send({"type": "http.response.body", "body": last, "more_body": False})
 
 
-def _begun(pieces: Iterator[bytes]) -> Generator[None, None, list[bytes]]:
-    """Return the first piece, and the second if there is one, unless the first is large."""
+def _begin(pieces: Iterator[bytes], content: list[bytes]) -> Iterator[None]:
+    """Make the first piece, and the second if there is one, unless the first is large."""
+    content.append(next(pieces, b""))
+    if len(content[0]) < WHOLE_BYTES:
+        content.extend(islice(pieces, 1))
     yield from ()
-    content = [next(pieces, b"")]
-    return content if len(content[0]) >= WHOLE_BYTES else [*content, *islice(pieces, 1)]
 
 
 async def _in_turn(address: str, work: Coroutine[Any, Any, T]) -> T:
