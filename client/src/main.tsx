@@ -109,16 +109,18 @@ function createStores(retry: () => void): Stores {
     matchMedia("(prefers-color-scheme: dark)"),
     matchMedia("(forced-colors: active)"),
   );
+  /** A tick's time; before the first one, when it is NaN, the server's time. */
+  const known = (time: number) => time || connection.serverTime();
   const time = createTimeStore({
     clock: systemClock,
     address: browserAddress,
     now: {
       drawn: () => {
         stats.drawn();
-        return stats.live.newestTime;
+        return known(stats.live.newestTime);
       },
-      newest: () => stats.live.newestTime,
-      oldest: () => stats.live.times[stats.live.oldest],
+      newest: () => known(stats.live.newestTime),
+      oldest: () => known(stats.live.times[stats.live.oldest]),
       intervalMs,
       windowMs: () => stats.live.spanMs,
     },

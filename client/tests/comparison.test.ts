@@ -122,12 +122,6 @@ describe("the comparison", () => {
     expect(shown()).toMatchObject({ after: { from: 1000, to: 2001 }, before: { from: -1, to: 1000 } });
   });
 
-  it("is of no range before the first tick", () => {
-    const { store, shown } = opened({ from: Number.NaN, to: Number.NaN });
-    store.toggle();
-    expect(shown()).toBeNull();
-  });
-
   it("is of an alert's episode", () => {
     const { store, shown } = opened();
     store.openEpisode({ began: NOON - 10 * MINUTE, ended: Number.POSITIVE_INFINITY });

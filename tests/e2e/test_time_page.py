@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.e2e.conftest import PATIENCE_MS, Watched
+from tests.e2e.conftest import PATIENCE_MS, Watched, loaded
 from tests.e2e.test_everyone_page import findings
 from tests.serving import Server, serve
 
@@ -303,9 +303,10 @@ def test_without_history_only_the_window_is_offered(page: Page, tmp_path: Path) 
     board = tmp_path / "board.py"
     board.write_text(BOARD.replace("window_size=60", "window_size=300"))
     with serve("run", str(board), "--history", "none") as server:
-        with page.expect_response("**/api/health"):
-            page.goto(server.url)
+        page.goto(server.url)
         expect(range_button(page)).to_have_text("Last 5 min")
+        loaded(page)
+        expect(page.locator(".strip-place")).to_have_count(0)
         range_button(page).click()
         menu = page.get_by_role("dialog", name=re.compile("^Range"))
         expect(menu.locator(".range-follow button")).to_have_text(["Last 1 min1", "Last 5 min2"])
@@ -314,6 +315,30 @@ def test_without_history_only_the_window_is_offered(page: Page, tmp_path: Path) 
         page.keyboard.press("4")
         expect(range_button(page)).to_have_text("Last 5 min")
         expect(page.locator(".strip")).to_have_count(0)
+
+
+def test_before_the_first_tick_everything_can_be_opened(watched: Watched, tmp_path: Path) -> None:
+    page, board = watched.page, tmp_path / "board.py"
+    board.write_text(BOARD.replace("interval_ms=1000", "interval_ms=3_600_000"))
+    with serve("run", str(board), "--history", str(tmp_path / "ticks.sqlite")) as server:
+        page.goto(server.url)
+        expect(page.locator(".status.connected")).to_be_visible()
+        expect(page.locator(CPU)).to_contain_text("(0 samples)")
+        range_button(page).click()
+        menu = page.get_by_role("dialog", name=re.compile("^Range"))
+        expect(menu.get_by_label("From")).to_have_value(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"))
+        page.keyboard.press("Escape")
+        expect(page.locator(".time-zone")).to_have_text("UTC")
+        for key in ("w", "e", "m", "o", "?", "/"):
+            page.keyboard.press(key)
+            expect(page.get_by_role("dialog").or_(page.locator(".enlarged, .changes")).first).to_be_visible()
+            page.keyboard.press("Escape")
+        for key in ("ArrowLeft", "l", "Space", "Backspace", "n", "2", "t"):
+            page.keyboard.press(key)
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        expect(page.locator("footer")).to_contain_text(re.compile(r"Past, \w+, \d+ \w+ \d{4} at \d\d:\d\d:\d\d UTC"))
+    assert "could not be loaded" not in page.locator("body").inner_text()
+    assert [error for error in watched.errors if "ERR_CONNECTION" not in error] == []
 
 
 def test_a_wall_shows_the_range_of_its_address_without_controls(page: Page, server: Server) -> None:

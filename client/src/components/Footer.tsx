@@ -9,7 +9,7 @@ const formatMoment = zoned("en-GB", { dateStyle: "full", timeStyle: "long" });
 export default function Footer() {
   const { board, connection, history, past, theme, time } = useStores();
   const when = () => {
-    if (time.follows()) return formatMoment(connection.newest());
+    if (time.follows()) return formatMoment(connection.newest() || connection.time());
     return `${formatRange(time.range())} (${formatZone(time.range().to)})`;
   };
   return (

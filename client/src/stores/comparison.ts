@@ -19,10 +19,7 @@ export function createComparisonStore({ view, range, brushed, ticking }: Compari
   const open = ({ after, before }: Comparison) => view.show({ type: "changes", after, before });
 
   /** Compare a range with the time of the same length before it. */
-  function openRange({ from, to }: Range): void {
-    // The page has no range before the first tick.
-    if (from < to) open(withBefore({ from: Math.floor(from), to: Math.ceil(to) }));
-  }
+  const openRange = ({ from, to }: Range) => open(withBefore({ from: Math.floor(from), to: Math.ceil(to) }));
 
   /** The end of a range is exclusive, and the newest tick is on the page. */
   const openPage = () => openRange(brushed() ?? { from: range().from, to: range().to + 1 });

@@ -12,7 +12,7 @@ export interface Address {
   replace(search: string): void;
 }
 
-/** Ticks, all times in milliseconds since 1970; NaN while there is none. */
+/** Ticks, all times in milliseconds since 1970; before the first tick, the time now. */
 export interface Now {
   /** The newest tick that has been drawn, and the newest one that has arrived. */
   drawn(): number;
