@@ -2,10 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
@@ -81,8 +90,23 @@ def page(watched: Watched) -> Page:
     return watched.page
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Report with a failed test what its page says, and the errors in its console."""
+    report = yield
+    watched = getattr(item, "funcargs", {}).get("watched")
+    if report.when == "call" and report.failed and isinstance(watched, Watched):
+        try:
+            text = watched.page.locator("body").aria_snapshot(timeout=5_000)
+        except Error as error:
+            text = f"not known: {error}"
+        report.sections.append(("the page", f"{watched.page.url}\n{text}"))
+        report.sections.append(("errors of the page", "\n".join(watched.errors)))
+    return report
+
+
 def loaded(page: Page) -> None:
-    """Wait until the page has what it needs once the server has gone: what it loads after its first sight."""
+    """Wait until the page has what it needs once the server has gone: values, and what it loads after those."""
     page.wait_for_function(
         """() => ["js", "css"].every((kind) => performance.getEntriesByType("resource")
             .some(({ name, responseEnd }) => name.includes("/later") && name.endsWith(kind) && responseEnd > 0))"""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import Watched
+from tests.e2e.conftest import Watched, loaded
 from tests.e2e.looks import CONTRAST
 from tests.serving import serve, wait_for
 
@@ -69,6 +69,7 @@ def test_a_page_without_a_connection_is_grey_and_readable(page: Page, tmp_path: 
         expect(page.locator(".chart canvas").first).to_be_visible()
         wait_for(lambda: page.evaluate(f"({COLOURED})()") > 0)
         weight = int(value.evaluate("(it) => getComputedStyle(it).fontWeight"))
+        loaded(page)
     expect(page.get_by_role("region", name="Connection lost")).to_be_visible()
     wait_for(lambda: page.evaluate(f"({COLOURED})()") == 0)
     # The last values are still there, lighter.
