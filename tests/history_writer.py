@@ -41,7 +41,7 @@ def write(path: Path, start_ms: int, name: str, *, syncs: bool) -> None:
             if not syncs:
                 say(seq)
             elif not seq % (BATCH * SYNC_EVERY):
-                history._wait(history._job(partial(history._commit, through=True)), None)
+                history._writing._wait(history._writing._job(partial(history._writing._commit, through=True)), None)
                 say(seq)
 
 

@@ -19,7 +19,7 @@ from tests.history.test_store import CPU, MEMORY, START, Recorded, walk
 from tests.journal.test_journal import NOBODY, plain_user, shared_folder
 
 from tickboard.errors import HistoryError
-from tickboard.history import store
+from tickboard.history import writing
 from tickboard.history.answers import Question
 from tickboard.history.file import VERSION, HistoryFile
 from tickboard.history.store import History, Retention
@@ -38,8 +38,8 @@ def recorded(tmp_path: Path) -> Iterator[Recorded]:
 
 
 def opened_file(history: History) -> HistoryFile:
-    assert history._writer is not None
-    return history._writer._file
+    assert history._writing.writer is not None
+    return history._writing.writer._file
 
 
 def until(true: Callable[[], object]) -> None:
@@ -113,7 +113,7 @@ def test_sealing_that_fails_at_any_step_is_retried_without_loss_or_duplicates(
 
 
 def test_a_hanging_disk_delays_no_tick_and_is_reported(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "ANSWER_S", 0.05)
+    monkeypatch.setattr(writing, "ANSWER_S", 0.05)
     disk = threading.Event()
     do = HistoryFile.do
 
@@ -137,7 +137,7 @@ def test_a_hanging_disk_delays_no_tick_and_is_reported(recorded: Recorded, monke
 
 
 def test_a_hanging_disk_does_not_block_closing(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "ANSWER_S", 0.05)
+    monkeypatch.setattr(writing, "ANSWER_S", 0.05)
     disk = threading.Event()
     close = HistoryFile.close
 
@@ -150,14 +150,14 @@ def test_a_hanging_disk_does_not_block_closing(recorded: Recorded, monkeypatch: 
     recorded.history.close()
     assert "has not answered" in str(recorded.problems[-1])
     disk.set()
-    recorded.history._thread.join(30)
+    recorded.history._writing._thread.join(30)
     monkeypatch.undo()
     recorded.open()
     assert count(recorded) == 5
 
 
 def test_opening_on_a_hanging_disk_fails_after_a_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "START_S", 0.05)
+    monkeypatch.setattr(writing, "START_S", 0.05)
     disk = threading.Event()
     prepare = HistoryFile._prepare
 
@@ -257,7 +257,7 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_is_started(recorded: Reco
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check the file with every commit."""
-    monkeypatch.setattr(store, "THROUGH_S", 0.01)
+    monkeypatch.setattr(writing, "THROUGH_S", 0.01)
 
 
 @pytest.mark.usefixtures("quick")
@@ -398,8 +398,8 @@ class Retried:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again soon."""
-    monkeypatch.setattr(store, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(store, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(writing, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(writing, "LONGEST_PAUSE_S", 0.02)
     monkeypatch.setattr("tickboard.history.file.LOCK_WAIT_S", 0.01)
 
 
@@ -469,7 +469,7 @@ def test_a_file_on_a_full_disk_is_opened_when_there_is_room(tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("impatient")
 def test_a_file_on_a_hanging_disk_is_opened_when_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "START_S", 0.05)
+    monkeypatch.setattr(writing, "START_S", 0.05)
     disk = threading.Event()
     prepare = HistoryFile._prepare
 
@@ -512,8 +512,8 @@ def test_a_history_that_was_never_opened_is_closed(recorded: Recorded) -> None:
     retried = Retried(recorded.path)
     retried.assert_is_closed("is in use by another tickboard")
     retried.history.close()
-    retried.history._thread.join(30)
-    assert not retried.history._thread.is_alive()
+    retried.history._writing._thread.join(30)
+    assert not retried.history._writing._thread.is_alive()
     recorded.history.close()
     recorded.open()
 

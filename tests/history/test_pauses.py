@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.history.naive import layout_of
 
-from tickboard.history import store, unsealed
+from tickboard.history import unsealed, writing
 from tickboard.history.answers import Question
 from tickboard.history.layout import Retention
 from tickboard.history.pauses import LONG_S, LONGEST_S, SHORT_S, Pauses
@@ -113,7 +113,7 @@ class HeldPauses(Pauses):
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> HeldPauses:
     found = HeldPauses()
-    monkeypatch.setattr(store, "Pauses", lambda: found)
+    monkeypatch.setattr(writing, "Pauses", lambda: found)
     return found
 
 
@@ -190,7 +190,7 @@ def test_a_commit_waits_for_a_tick_only_for_a_moment(
     monkeypatch.setattr(held, "wait_s", wait)
     history.append(TICKS + 1, START + TICKS, LAYOUT, np.array([0.5]))
     until(lambda: not history.status().queued)
-    assert min(latest) <= 0 < max(latest) <= store.COMMIT_WAIT_S
+    assert min(latest) <= 0 < max(latest) <= writing.COMMIT_WAIT_S
 
 
 def test_rows_are_read_in_steps_however_often_the_series_change(

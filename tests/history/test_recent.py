@@ -9,7 +9,7 @@ from tests.failures.test_history import until
 from tests.history.naive import layout_of
 from tests.history.test_store import CPU, DISKS, MEMORY, START, Recorded, walk
 
-from tickboard.history import recent, store
+from tickboard.history import recent, writing
 from tickboard.history.answers import Answer, Question
 from tickboard.history.encodings import PIECES
 from tickboard.history.layout import Layout
@@ -232,7 +232,7 @@ def test_series_that_the_file_does_not_have_yet_are_read_from_it(tmp_path: Path)
 
 
 def test_a_new_file_in_place_of_a_lost_one_is_read(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "THROUGH_S", 0.01)
+    monkeypatch.setattr(writing, "THROUGH_S", 0.01)
     append(recorded, LAYOUT, 10)
     recorded.history.flush()
     asked = question(recorded, 5)

@@ -437,8 +437,8 @@ def test_a_value_that_is_amended_while_its_block_is_written_is_kept(
         calls.append(values)
         if len(calls) == 1:
             recorded.history.amend(START + 10, layout, np.array([0]), np.array([250.5]))
-            assert recorded.history._writer is not None
-            recorded.history._writer.commit(through=False)
+            assert recorded.history._writing.writer is not None
+            recorded.history._writing.writer.commit(through=False)
             if fails:
                 raise HistoryError("the block cannot be written")
         return encode(values, bits)

@@ -237,7 +237,7 @@ def test_if_one_answer_cannot_have_all_series_the_declared_ones_come_back(
 
 
 def test_a_file_that_is_in_use_is_reported_and_opened_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.history.store.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("tickboard.history.writing.FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr("tickboard.history.file.LOCK_WAIT_S", 0.01)
     monkeypatch.setattr(recorder_module, "SHOWN_S", 0.0)
     first = opened(path, Problems())
@@ -413,7 +413,7 @@ def test_a_board_that_replaces_another_brings_its_retention(path: Path) -> None:
         after = Board(interval_ms=20)
         after.prepare(after.defaults, replaces=board, history=HistoryOptions(str(path), keep=7200, keep_hours=172_800))
         await asyncio.to_thread(live.history.flush)
-        assert live.history._retention.raw_s == after.intake.placement.late_s == 7200
+        assert live.history._writing.retention.raw_s == after.intake.placement.late_s == 7200
         assert after.hub.engine.alerts.log.keeping.keep_s == 90 * 86_400
         await after.close()
 
