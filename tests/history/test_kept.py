@@ -100,10 +100,80 @@ def test_buckets_of_a_minute_and_those_that_begin_earlier_are_read_from_the_file
     assert remembered(recorded, question(0, 600, "cpu", points=11)) is None
 
 
-def test_ticks_that_are_not_in_blocks_are_not_kept(recorded: Recorded) -> None:
-    asked = question(1100, 1201, "cpu")
-    read(recorded, asked)
+@pytest.mark.parametrize("patterns", [(), ("cpu",), ("disk",), ("nothing",)])
+@pytest.mark.parametrize("points", [5000, 150, 29, 7])
+def test_ticks_from_blocks_and_newer_ones_are_answered_together(
+    recorded: Recorded, patterns: tuple[str, ...], points: int
+) -> None:
+    asked = question(1100, 1401, *patterns, points=points)
     assert remembered(recorded, asked) is None
+    read(recorded, asked)
+    answer = remembered(recorded, asked)
+    assert answer is not None
+    # Buckets of 43 seconds are in both.
+    assert answer.tier == "raw"
+    recorded.append(LAYOUT, walk(10, 5, seed=1))
+    recorded.history.flush()
+    assert remembered(recorded, question(1110, 1411, *patterns, points=points)) is not None
+    assert remembered(recorded, question(590, 1411, *patterns, points=points)) is None, "another block"
+
+
+def test_newer_ticks_may_be_of_other_series(recorded: Recorded) -> None:
+    recorded.append(layout_of([DISKS[0], CPU]), walk(10, 2))
+    recorded.history.flush()
+    for patterns in ((), ("disk",), ("memory",)):
+        asked = question(1100, 1500, *patterns)
+        read(recorded, asked)
+        assert remembered(recorded, asked) is not None
+    before = question(1100, 1500, "*")
+    read(recorded, before)
+    recorded.append(layout_of([DISKS[0], ("more", (), "")]), walk(1, 2))
+    assert recorded.history.answer_from_memory(before) is None, "the file does not have the new series"
+    recorded.history.flush()
+    assert recorded.history.answer_from_memory(before) is None, "what was kept does not have it"
+    read(recorded, before)
+    assert remembered(recorded, before) is not None
+
+
+def test_newer_ticks_with_another_interval_are_read_from_the_file(recorded: Recorded) -> None:
+    asked = question(1100, 3000, "cpu")
+    recorded.now += 200
+    recorded.begin(interval_s=2)
+    recorded.append(LAYOUT, walk(200, 5))
+    recorded.history.settle()
+    read(recorded, question(1100, 1400, "cpu"))
+    assert remembered(recorded, question(1100, 1400, "cpu")) is not None
+    assert remembered(recorded, asked) is None
+
+
+def test_newer_ticks_that_are_being_sealed_are_read_from_the_file(recorded: Recorded) -> None:
+    asked = question(1100, 1401, "cpu")
+    read(recorded, asked)
+    recorded.append(LAYOUT, walk(600, 5))
+    recorded.history.settle()
+    assert remembered(recorded, asked) is None
+    read(recorded, asked)
+    assert remembered(recorded, asked) is not None
+
+
+def test_late_values_of_newer_ticks_are_answered(recorded: Recorded) -> None:
+    asked = question(1100, 1401, "cpu")
+    read(recorded, asked)
+    recorded.history.amend(START + 1300, LAYOUT, np.array([0]), np.array([999.0]))
+    recorded.history.flush()
+    answer = remembered(recorded, asked)
+    assert answer is not None
+    assert answer.series[0].max[200] == 999
+
+
+def test_a_range_is_read_to_be_kept_only_once(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.history.recent.MAX_VALUES", 0)
+    put: list[KeptTicks] = []
+    monkeypatch.setattr(KeptRanges, "put", lambda self, patterns, ticks: put.append(ticks))
+    monkeypatch.setattr(KeptRanges, "find", lambda self, patterns: put[-1] if put else None)
+    for _ in range(3):
+        recorded.history.read(question(1100, 1401, "cpu"))
+    assert len(put) == 1
 
 
 def test_an_empty_range_is_read_from_the_file(recorded: Recorded) -> None:
@@ -199,7 +269,7 @@ def test_large_ranges_are_not_kept(recorded: Recorded, monkeypatch: pytest.Monke
 
 
 def ticks(count: int) -> KeptTicks:
-    return KeptTicks(1000, 0, 1000 * count, np.arange(count) * 1000, np.zeros((1, count)), ())
+    return KeptTicks(1000, 0, 1000 * count, np.arange(count) * 1000, np.zeros((1, count)), np.zeros(1, np.int64), ())
 
 
 def test_memory_is_bounded_and_what_was_used_last_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,11 +60,9 @@ def test_the_newest_ticks_are_answered_as_the_file_does(
     rows[:, 6] = np.nan
     recorded.append(LAYOUT, rows)
     answer = remembered(recorded, question(recorded, 50.5, *patterns, points=points, end=end))
-    if points == 1 and end == 100:
-        assert answer is None, "a bucket would be a minute"
-    else:
-        assert answer is not None
-        assert len(answer.times) <= points + 2
+    assert answer is not None
+    assert len(answer.times) <= points + 2
+    assert (answer.tier == "minutes") == (points == 1 and end == 100)
 
 
 def test_series_that_come_and_leave_are_answered_as_the_file_does(recorded: Recorded) -> None:
@@ -138,27 +136,45 @@ def test_a_tick_that_may_be_the_one_before_the_first_is_forgotten(recorded: Reco
     assert remembered(recorded, question(recorded, 8)) is not None
 
 
-def test_sealed_ticks_are_read_from_the_file(recorded: Recorded) -> None:
+def test_sealed_ticks_are_read_from_the_file_once(recorded: Recorded) -> None:
     rows = np.random.default_rng(0).normal(0, 1, (1000, 7))
     recorded.append(LAYOUT, rows[:700])
     assert remembered(recorded, question(recorded, 699, "cpu")) is not None
     recorded.append(LAYOUT, rows[700:])
     recorded.history.settle()
     # The first block ends after 600 ticks.
-    assert remembered(recorded, question(recorded, 400, "cpu")) is None
+    before = question(recorded, 400, "cpu")
+    assert recorded.history.answer_from_memory(before) is None
     assert remembered(recorded, question(recorded, 399, "cpu")) is not None
     # Buckets would begin in the block.
-    assert remembered(recorded, question(recorded, 398, "cpu", points=9)) is None
+    assert recorded.history.answer_from_memory(question(recorded, 398, "cpu", points=9)) is None
     append(recorded, LAYOUT, 10)
     assert remembered(recorded, question(recorded, 408, "cpu")) is not None
+    assert recorded.history.answer_from_memory(before) is None
+    assert remembered(recorded, before) is not None
 
 
-def test_large_answers_and_those_in_minutes_are_read_from_the_file(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("points", "tier"), [(4, "raw"), (3, "minutes"), (1, "minutes")])
+@pytest.mark.parametrize("pattern", ["cpu", "disk"])
+def test_buckets_of_minutes_are_those_of_the_file(recorded: Recorded, points: int, tier: str, pattern: str) -> None:
+    rows = walk(300, 7)
+    rows[100:130, 6] = np.nan
+    recorded.append(LAYOUT, rows)
+    answer = remembered(recorded, question(recorded, 190, pattern, points=points))
+    assert answer is not None
+    assert answer.tier == tier
+
+
+def test_buckets_of_hours_are_those_of_the_file(recorded: Recorded) -> None:
+    recorded.begin(interval_s=60, window=300)
+    append(recorded, LAYOUT, 300)
+    answer = remembered(recorded, question(recorded, 3 * 3600, points=3))
+    assert answer is not None
+    assert (answer.tier, answer.resolution_ms) == ("hours", 2 * 3_600_000)
+
+
+def test_large_answers_are_read_from_the_file(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     append(recorded, LAYOUT, 200)
-    assert remembered(recorded, question(recorded, 190, points=4)) is not None
-    assert remembered(recorded, question(recorded, 190, points=3)) is None
     monkeypatch.setattr(recent, "MAX_VALUES", 500)
     assert remembered(recorded, question(recorded, 99)) is not None
     assert remembered(recorded, question(recorded, 100)) is None

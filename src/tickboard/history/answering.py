@@ -4,7 +4,7 @@ It knows arrays and series, but not where they come from.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,14 +12,32 @@ from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Answer, Buckets, Integers, Question, Tier
 from tickboard.history.catalogue import Entry
 from tickboard.history.layout import TIERS
-from tickboard.history.rollup import Rolled, roll_ticks
-from tickboard.history.spans import RAW
+from tickboard.history.rollup import Rolled
+from tickboard.history.spans import HOURS, MINUTES, RAW, UNIT_MS
 
 
-def tick_buckets_ms(question: Question, interval_ms: int) -> int:
-    """Return the length of the buckets that a question wants if they are made from ticks, in milliseconds."""
+def bucket_tier(
+    question: Question, interval_ms: int, finest: Callable[[int], int] = lambda tier: tier
+) -> tuple[int, int]:
+    """Return the number of the tier to make buckets from, and their length in milliseconds.
+
+    Args:
+        question: the question.
+        interval_ms: milliseconds between two ticks.
+        finest: returns the finest tier, the given one or coarser, that still has the whole range.
+    """
+    tier = finest(RAW)
+    for longer in (MINUTES, HOURS):
+        if tier < longer and buckets_ms(question, interval_ms, tier) >= UNIT_MS[longer]:
+            tier = finest(longer)
+    return tier, buckets_ms(question, interval_ms, tier)
+
+
+def buckets_ms(question: Question, interval_ms: int, tier: int) -> int:
+    """Return the length of the buckets that a question wants if they are made from a tier, in milliseconds."""
+    unit_ms = UNIT_MS[tier] if tier else interval_ms
     wanted = max((question.end_ms - question.start_ms) / question.points, interval_ms)
-    return math.ceil(wanted / interval_ms) * interval_ms
+    return math.ceil(wanted / unit_ms) * unit_ms
 
 
 def whole_buckets(question: Question, length_ms: int) -> tuple[int, int]:
@@ -61,21 +79,6 @@ def answer_of_buckets(
         if there
     )
     return Answer(question.start_ms, question.end_ms, length_ms, tier, rolled.times, series)
-
-
-def answer_of_tick_buckets(
-    question: Question, length_ms: int, times: Integers, values: Floats, entries: Sequence[Entry]
-) -> Answer:
-    """Return the answer that consists of buckets of a length, made from ticks.
-
-    Args:
-        question: the question.
-        length_ms: the length of a bucket, less than a minute.
-        times: int64 [ticks], at least one.
-        values: float64 [series, ticks]; NaN where there is no value.
-        entries: the series.
-    """
-    return answer_of_buckets(question, length_ms, TIERS[RAW], roll_ticks(times, values, length_ms), entries)
 
 
 class Sums:

@@ -8,13 +8,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from msgspec import Struct
 
 from tickboard.expressions.alignment import Floats
-from tickboard.history.answering import answer_of_tick_buckets, answer_of_ticks, tick_buckets_ms, whole_buckets
+from tickboard.history.answering import answer_of_buckets, answer_of_ticks, buckets_ms, whole_buckets
 from tickboard.history.answers import Answer, Integers, Question
 from tickboard.history.catalogue import Entry
-from tickboard.history.spans import MINUTE_MS
+from tickboard.history.layout import TIERS
+from tickboard.history.rollup import roll_ticks
+from tickboard.history.spans import MINUTE_MS, RAW
 
 MAX_VALUES = 500_000
 """The most values of a range: four megabytes."""
@@ -32,6 +35,7 @@ class KeptTicks(Struct, frozen=True):
         end_ms: its end, exclusive.
         times: int64 [ticks], POSIX milliseconds, ascending.
         values: float64 [series, ticks]; NaN where there is no value.
+        ids: int64 [series], ascending; the ids of the series.
         entries: the series.
     """
 
@@ -40,7 +44,29 @@ class KeptTicks(Struct, frozen=True):
     end_ms: int
     times: Integers
     values: Floats
+    ids: Integers
     entries: Sequence[Entry]
+
+    def has(self, start_ms: int, end_ms: int) -> bool:
+        """Return whether it has all ticks of a range."""
+        return self.start_ms <= start_ms and end_ms <= self.end_ms
+
+    def between(self, start_ms: int, end_ms: int) -> tuple[Integers, Floats]:
+        """Return its ticks in a range: times, and float64 [series, ticks]."""
+        first, last = self.times.searchsorted([start_ms, end_ms]).tolist()
+        return self.times[first:last], self.values[:, first:last]
+
+    def knows(self, ids: Integers) -> bool:
+        """Return whether it has all series of some ids."""
+        return bool(np.isin(ids, self.ids, assume_unique=True).all())
+
+    def like(self, ids: Integers, values: Floats) -> Floats:
+        """Return values of some of the series, float64 [ids, ticks], for all of them; NaN for the others."""
+        if len(ids) == len(self.ids):
+            return values
+        found = np.full((len(self.ids), values.shape[1]), np.nan)
+        found[self.ids.searchsorted(ids)] = values
+        return found
 
     @property
     def size(self) -> int:
@@ -54,23 +80,20 @@ class KeptTicks(Struct, frozen=True):
             question: the question.
             most: the most values that the answer may be made from.
         """
-        start, end = question.start_ms, question.end_ms
-        if start < self.start_ms or end > self.end_ms:
+        if not self.has(question.start_ms, question.end_ms):
             return None
-        first, last = self.times.searchsorted([start, end]).tolist()
+        times, values = self.between(question.start_ms, question.end_ms)
         # If nothing was recorded in the range, the file knows more about it.
-        if first == last or (last - first) * len(self.entries) > most:
+        if not len(times) or values.size > most:
             return None
-        if last - first <= question.points:
-            times, values = self.times[first:last], self.values[:, first:last]
+        if len(times) <= question.points:
             return answer_of_ticks(question, self.interval_ms, times, values, self.entries)
-        length_ms = tick_buckets_ms(question, self.interval_ms)
+        length_ms = buckets_ms(question, self.interval_ms, RAW)
         start, end = whole_buckets(question, length_ms)
-        if length_ms >= MINUTE_MS or start < self.start_ms or end > self.end_ms:
+        if length_ms >= MINUTE_MS or not self.has(start, end):
             return None
-        first, last = self.times.searchsorted([start, end]).tolist()
-        times, values = self.times[first:last], self.values[:, first:last]
-        return answer_of_tick_buckets(question, length_ms, times, values, self.entries)
+        times, values = self.between(start, end)
+        return answer_of_buckets(question, length_ms, TIERS[RAW], roll_ticks(times, values, length_ms), self.entries)
 
 
 class KeptRanges:

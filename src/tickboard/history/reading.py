@@ -5,7 +5,6 @@ rows. So the answer does not depend on the progress of the writer. Buckets at th
 `tickboard.history.recent` answers in the same way from memory. Nothing here knows threads.
 """
 
-import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -13,7 +12,7 @@ from msgspec import Struct
 
 from tickboard.errors import TooMuchError
 from tickboard.expressions.alignment import Columns, Floats
-from tickboard.history.answering import Sums, answer_of_buckets, answer_of_ticks, tick_buckets_ms, whole_buckets
+from tickboard.history.answering import Sums, answer_of_buckets, answer_of_ticks, bucket_tier, buckets_ms, whole_buckets
 from tickboard.history.answers import Answer, Integers, Question
 from tickboard.history.catalogue import Entry
 from tickboard.history.contents import Contents
@@ -24,10 +23,8 @@ from tickboard.history.kept import KeptRanges, KeptTicks
 from tickboard.history.layout import TIERS, Layout, no_times
 from tickboard.history.rollup import Rolled, roll, roll_ticks
 from tickboard.history.spans import (
-    HOUR_MS,
     HOURS,
     MINUTE_MS,
-    MINUTES,
     RAW,
     ROLLED_FIELDS,
     UNIT_MS,
@@ -137,33 +134,36 @@ class HistorySnapshot:
         """Answer a question from ticks that are kept; None: it is about other ticks, or about too many."""
         if (known := kept.find(question.patterns)) is not None and (answer := known.answer(question)) is not None:
             return answer
-        ticks = self._ticks_to_keep(question, chosen)
+        ticks = self._ticks_to_keep(question, chosen, known)
         if ticks is None:
             return None
         kept.put(question.patterns, ticks)
         return ticks.answer(question)
 
-    def _ticks_to_keep(self, question: Question, chosen: Chosen) -> KeptTicks | None:
-        """Read all ticks that a question is about, to the ends of their blocks; None: not all are in blocks."""
+    def _ticks_to_keep(self, question: Question, chosen: Chosen, known: KeptTicks | None) -> KeptTicks | None:
+        """Read the ticks in blocks that a question is about, to the ends of the blocks; None: `known` has them."""
         epochs = self._between(question.start_ms, question.end_ms)
         if len(epochs) != 1:
             return None
         [epoch] = epochs
-        length_ms = tick_buckets_ms(question, epoch.interval_ms)
+        length_ms = buckets_ms(question, epoch.interval_ms, RAW)
         start, end = whole_buckets(question, length_ms)
+        end = min(end, epoch.sealed)
+        if length_ms >= MINUTE_MS or start >= end or (known is not None and known.has(start, end)):
+            return None
         spans = self._spans(RAW, epoch, start, end)
-        if not spans or length_ms >= MINUTE_MS or sum(span.entries for span in spans) * len(chosen) > MAX_KEPT_VALUES:
+        if not spans or sum(span.entries for span in spans) * len(chosen) > MAX_KEPT_VALUES:
             return None
         # Blocks have whole minutes.
         start = min(start, spans[0].first // MINUTE_MS * MINUTE_MS)
         end = max(end, spans[-1].last // MINUTE_MS * MINUTE_MS + MINUTE_MS)
-        if start < self._expired[RAW] or end > epoch.sealed or self._may_hide(epoch, start, end):
+        if start < self._expired[RAW] or self._may_hide(epoch, start, end):
             return None
         parts = list(self._raw(epoch, chosen, start, end))
         if not parts:
             return None
         times, values = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts], axis=1)
-        return KeptTicks(epoch.interval_ms, start, end, times, values, self._entries(chosen))
+        return KeptTicks(epoch.interval_ms, start, end, times, values, chosen.ids, self._entries(chosen))
 
     def _may_hide(self, epoch: Epoch, start: int, end: int) -> bool:
         """Return whether another epoch has ticks in a range, or may yet have some."""
@@ -241,18 +241,10 @@ class HistorySnapshot:
         start, end = question.start_ms, question.end_ms
         epochs = self._between(start, end)
         interval_ms = max((epoch.interval_ms for epoch in epochs), default=1000)
-        tier = self.finest(start, RAW)
-        if tier == RAW and (ticks := self._few_ticks(question, epochs)) is not None:
+        if self.finest(start, RAW) == RAW and (ticks := self._few_ticks(question, epochs)) is not None:
             return Plan(RAW, 0, interval_ms, ticks)
-        wanted = max((end - start) / question.points, interval_ms)
-        below_minute = tick_buckets_ms(question, interval_ms)
-        if tier == RAW and below_minute < MINUTE_MS:
-            return Plan(RAW, below_minute, interval_ms)
-        length_ms = max(1, math.ceil(wanted / MINUTE_MS)) * MINUTE_MS
-        tier = self.finest(start, max(tier, MINUTES))
-        if tier == HOURS or length_ms >= HOUR_MS:
-            return Plan(HOURS, max(1, math.ceil(wanted / HOUR_MS)) * HOUR_MS, interval_ms)
-        return Plan(MINUTES, length_ms, interval_ms)
+        tier, length_ms = bucket_tier(question, interval_ms, lambda tier: self.finest(start, tier))
+        return Plan(tier, length_ms, interval_ms)
 
     def _few_ticks(self, question: Question, epochs: list[Epoch]) -> int | None:
         """Return the number of ticks in the range, or None if there are more than the points wanted."""

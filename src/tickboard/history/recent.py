@@ -1,7 +1,7 @@
 """Recent ticks: those that are not in blocks yet, in memory, to answer small questions without the disk or a thread.
 
-The answer is the one that the file gives once every tick is committed. If these ticks do not suffice for it, or if it
-would take long, there is none, and the file has to be read.
+The answer is the one that the file gives once every tick is committed. Ticks before them may come from blocks, if they
+were kept. If all these ticks do not suffice, or if it would take long, there is no answer, and the file has to be read.
 """
 
 import threading
@@ -14,12 +14,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Columns, Floats, Labels
-from tickboard.history.answering import Sums, answer_of_buckets, answer_of_ticks, tick_buckets_ms, whole_buckets
+from tickboard.history.answering import Sums, answer_of_buckets, answer_of_ticks, bucket_tier, whole_buckets
 from tickboard.history.answers import Answer, Integers, Question
 from tickboard.history.catalogue import Catalogue, Entry
-from tickboard.history.layout import Layout, no_times
-from tickboard.history.rollup import roll_ticks
-from tickboard.history.spans import MINUTE_MS
+from tickboard.history.kept import KeptTicks
+from tickboard.history.layout import TIERS, Layout, no_times
+from tickboard.history.rollup import roll, roll_ticks
+from tickboard.history.spans import MINUTE_MS, RAW
 
 MAX_SERIES = 1_000
 """The most series of a tick in memory. Selecting among more would take too long between two ticks."""
@@ -177,38 +178,52 @@ class RecentTicks:
             else:
                 self._forget_before(found_ms + 1)
 
-    def answer(self, question: Question, ids_of: IdsOf, sealed_ms: int) -> Answer | None:
+    def answer(
+        self, question: Question, ids_of: IdsOf, sealed_ms: int, earlier: KeptTicks | None = None
+    ) -> Answer | None:
         """Answer a question, or return None if the file has to be read.
 
         Args:
             question: the question.
             ids_of: returns the ids of a layout's series in the file.
             sealed_ms: ticks before this may be in blocks, POSIX milliseconds.
+            earlier: ticks of the same series from blocks.
         """
-        start, end = question.start_ms, question.end_ms
         with self._lock:
             self._forget_before(sealed_ms)
             # If nothing was recorded in the range, the file knows more about it.
-            if start < self._since_ms or start > self._newest_ms or not self._parts or end <= self._parts[0].start_ms:
+            if question.start_ms > self._newest_ms or not self._parts or question.end_ms <= self._parts[0].start_ms:
                 return None
-            choice = self._choose(question.patterns, ids_of)
-            if choice is None:
+            tier, length_ms = bucket_tier(question, self._interval_ms)
+            start, end = whole_buckets(question, length_ms)
+            # The file has rollups of blocks.
+            if start >= self._since_ms or tier != RAW or earlier is None or not self._continues(earlier):
+                earlier = None
+            since_ms = self._since_ms if earlier is None else earlier.start_ms
+            if question.start_ms < since_ms or (choice := self._choose(question.patterns, ids_of)) is None:
                 return None
-            found = list(self._between(start, end))
-            ticks = sum(last - first for _, first, last in found)
-            if ticks * len(choice.entries) > MAX_VALUES:
+            if earlier is not None and not earlier.knows(choice.ids):
+                return None
+            entries = choice.entries if earlier is None else earlier.entries
+            ticks = self._count(question.start_ms, question.end_ms, earlier)
+            if ticks * len(entries) > MAX_VALUES:
                 return None
             if ticks <= question.points:
-                times, values = _read(found, choice)
-                return answer_of_ticks(question, self._interval_ms, times, values, choice.entries)
-            length_ms = tick_buckets_ms(question, self._interval_ms)
-            start, end = whole_buckets(question, length_ms)
-            if length_ms >= MINUTE_MS or start < self._since_ms:
+                times, values = _joined(
+                    [*self._ticks(question.start_ms, question.end_ms, choice, earlier)], len(entries)
+                )
+                return answer_of_ticks(question, self._interval_ms, times, values, entries)
+            if start < since_ms:
                 return None
-            times, values = _read(self._between(start, end), choice)
-            sums = Sums(len(choice.entries), start, (end - start) // length_ms, length_ms)
-            sums.add(roll_ticks(times, values, length_ms))
-            return answer_of_buckets(question, length_ms, "raw", sums.result(), choice.entries)
+            sums = Sums(len(entries), start, (end - start) // length_ms, length_ms)
+            for times, values in self._ticks(start, end, choice, earlier):
+                rolled = roll_ticks(times, values, length_ms if tier == RAW else MINUTE_MS)
+                sums.add(rolled if tier == RAW else roll(rolled, length_ms))
+            return answer_of_buckets(question, length_ms, TIERS[tier], sums.result(), entries)
+
+    def _continues(self, earlier: KeptTicks) -> bool:
+        """Return whether these ticks continue others without a gap."""
+        return earlier.interval_ms == self._interval_ms and earlier.end_ms >= self._since_ms
 
     # --- ticks ---
 
@@ -231,6 +246,23 @@ class RecentTicks:
                 first, last = part.times.searchsorted([start_ms, end_ms]).tolist()
                 if first < last:
                     yield part, first, last
+
+    def _count(self, start_ms: int, end_ms: int, earlier: KeptTicks | None) -> int:
+        """Return how many ticks are in a range."""
+        count = sum(last - first for _, first, last in self._between(start_ms, end_ms))
+        return count if earlier is None else count + len(earlier.between(start_ms, self._since_ms)[0])
+
+    def _ticks(
+        self, start_ms: int, end_ms: int, choice: _Choice, earlier: KeptTicks | None
+    ) -> Iterator[tuple[Integers, Floats]]:
+        """Yield the ticks of a range, those of blocks first: times, and float64 [series, ticks]."""
+        if earlier is not None:
+            times, values = earlier.between(start_ms, self._since_ms)
+            if len(times):
+                yield times, values
+        times, values = _read(self._between(start_ms, end_ms), choice)
+        if len(times):
+            yield times, values if earlier is None else earlier.like(choice.ids, values)
 
     # --- series ---
 
@@ -289,8 +321,12 @@ def _read(found: Iterable[_Found], choice: _Choice) -> tuple[Integers, Floats]:
             rows[target] = some
         times.append(part.times[first:last])
         values.append(rows)
-    if len(times) == 1:
-        return times[0], values[0]
-    if not times:
-        return no_times(), np.empty((len(choice.ids), 0))
-    return np.concatenate(times), np.concatenate(values, axis=1)
+    return _joined([*zip(times, values, strict=True)], len(choice.ids))
+
+
+def _joined(parts: Sequence[tuple[Integers, Floats]], series: int) -> tuple[Integers, Floats]:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return no_times(), np.empty((series, 0))
+    return np.concatenate([times for times, _ in parts]), np.concatenate([values for _, values in parts], axis=1)

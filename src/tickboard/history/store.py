@@ -153,13 +153,12 @@ class History:
         writer = self._writing.writer
         if writer is None or self._closed:
             return None
-        if (kept := self._kept.find(question.patterns)) is not None:
-            answer = kept.answer(question, MAX_VALUES)
-            if answer is not None:
-                return answer
+        kept = self._kept.find(question.patterns)
+        if kept is not None and (answer := kept.answer(question, MAX_VALUES)) is not None:
+            return answer
         if writer.generation != self._recent_file:
             return None
-        return self._recent.answer(question, writer.ids_of, writer.sealed_ms)
+        return self._recent.answer(question, writer.ids_of, writer.sealed_ms, kept)
 
     def read(self, question: Question) -> Answer:
         """Answer a question. It blocks.
