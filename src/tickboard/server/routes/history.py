@@ -37,7 +37,7 @@ BUCKET_BYTES = 32
 """The memory that one bucket of one series takes."""
 
 
-LONGEST_KEPT = 1_000
+LONGEST_KEPT = 4_000
 """The longest query of a URL that is parsed only once for all requests: pages and scripts repeat theirs."""
 
 
@@ -137,7 +137,7 @@ class _Asked(Struct, frozen=True):
         return Question(self.patterns, start_ms, end_ms, self.points)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=100)
 def _parsed(query_string: bytes) -> _Asked:
     """Return the parameters of a URL.
 
