@@ -30,6 +30,7 @@ from tickboard.journal.file import JournalFile, LostError
 from tickboard.journal.renewal import begin_anew, set_aside
 from tickboard.output.logs import log
 from tickboard.storage.damage import DamageError
+from tickboard.storage.place import state_folder
 from tickboard.wire import Silence
 
 WRITE_S = 5.0
@@ -368,21 +369,17 @@ def default_path(file: Path | None, environ: Mapping[str, str]) -> Path:
     Raises:
         JournalError: there is no home folder.
     """
-    state = Path(environ.get("XDG_STATE_HOME", ""))
-    # The XDG Base Directory Specification says to ignore relative paths.
-    if not state.is_absolute():
-        try:
-            home = Path(environ.get("HOME", "") or Path.home())
-        except RuntimeError as error:
-            raise JournalError(
-                "there is no home folder for the log of alerts: give a file with --state, or --state none"
-            ) from error
-        state = home / ".local" / "state"
+    try:
+        folder = state_folder(environ)
+    except RuntimeError as error:
+        raise JournalError(
+            "there is no home folder for the log of alerts: give a file with --state, or --state none"
+        ) from error
     if file is None:
-        return state / "tickboard" / "host.sqlite"
+        return folder / "host.sqlite"
     # Files of the same name in different folders are different boards.
     digest = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:8]
-    return state / "tickboard" / f"{file.stem[:60]}-{digest}.sqlite"
+    return folder / f"{file.stem[:60]}-{digest}.sqlite"
 
 
 def _waiter() -> "tuple[asyncio.Future[JournalError | None], Waiter]":

@@ -8,6 +8,7 @@ would drop the locks that this process holds on it.
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -58,6 +59,22 @@ class Purpose(Struct, frozen=True):
     def failed(self, path: Path, why: str) -> TickboardError:
         """Return the error for a file in use that cannot be written to at the moment."""
         return self.error(f"{path} does not keep {self.keeps}: {why}")
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of this user for what outlives a run.
+
+    Args:
+        environ: ``XDG_STATE_HOME`` and ``HOME`` are read.
+
+    Raises:
+        RuntimeError: there is no home folder.
+    """
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    # The XDG Base Directory Specification says to ignore relative paths.
+    if not state.is_absolute():
+        state = Path(environ.get("HOME", "") or Path.home()) / ".local" / "state"
+    return state / "tickboard"
 
 
 def find_place(path: Path, purpose: Purpose) -> Path:

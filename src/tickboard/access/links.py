@@ -1,0 +1,25 @@
+"""One-time links: make one in an access file."""
+
+import time
+
+from tickboard.access.credentials import fingerprint, new_secret
+from tickboard.access.file import AccessFile
+from tickboard.access.records import LINK_S, SOMEBODY, Link
+
+
+def new_link(file: AccessFile, name: str | None) -> str:
+    """Add a one-time link to an access file, and return its secret.
+
+    Args:
+        file: the access file.
+        name: whom it logs in; None: an admin.
+
+    Raises:
+        InputError: there is no such person.
+        AccessError: the file cannot be changed.
+    """
+    secret = new_secret()
+    expires = time.time() + LINK_S
+    link = Link(fingerprint(secret), SOMEBODY, expires, "admin") if name is None else None
+    file.change(lambda records: records.with_link(link or Link(fingerprint(secret), name or "", expires)))
+    return secret
