@@ -2,7 +2,9 @@
 
 import functools
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +14,8 @@ from tickboard.output import secrets as secret
 
 # Boards in tests keep no state on disk, unless a test says otherwise.
 os.environ["TICKBOARD_STATE"] = os.environ["TICKBOARD_HISTORY"] = "none"
+# Nor do they touch the users and tokens of whoever runs the tests.
+os.environ["TICKBOARD_ACCESS"] = str(Path(tempfile.gettempdir()) / f"tickboard-tests-{os.getpid()}" / "access.json")
 
 # No deadline: the time of an example says more about the machine than about the code, and benchmarks measure speed. CI
 # uses the same examples each time, so that it fails only for changes; elsewhere each run uses other examples.

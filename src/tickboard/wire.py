@@ -547,6 +547,22 @@ class RemoteWriteHealth(msgspec.Struct, frozen=True):
 HealthStatus = Literal["ok", "degraded", "failing"]
 
 
+class Me(msgspec.Struct, frozen=True):
+    """``GET /api/me``: who makes the request, and what they may do.
+
+    Where nobody logs in, the name is empty and the role ``admin``.
+    """
+
+    name: str
+    role: Literal["viewer", "operator", "admin"]
+
+
+class HealthInBrief(msgspec.Struct, frozen=True):
+    """``GET /api/health`` without a login, where people have to log in: for health checks."""
+
+    status: HealthStatus
+
+
 class Health(msgspec.Struct, frozen=True):
     """``GET /api/health``: whether ticks are published, the newest position, and delivery to viewers.
 

@@ -440,6 +440,24 @@ def test_a_sender_with_only_refused_samples_is_forgotten_but_the_shared_source_s
     assert counted(bench) == (0, 0, 0, 2, 0)
 
 
+def test_a_sender_that_may_not_write_everything_has_a_source_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MAX_SOURCES", 1)
+    bench = Bench()
+    bench.registry.gauge("declared")
+    bench.registry.gauge("listed")
+    source = bench.intake.sender("ci", {"listed"}.__contains__)
+    assert bench.intake.sender("ci", {"listed"}.__contains__) is source
+    source.set([source.gauge(name, name) for name in ("listed", "own", "declared")], [1, 2, 3])
+    refusal = source.take_refusal()
+    assert refusal is not None
+    assert "this token does not list it" in refusal.reason
+    assert bench.tick() == {"declared": None, "listed": 1, "own": 2}
+    # Those who share a source may write the same.
+    with pytest.raises(LimitError, match="there are 1 senders already"):
+        bench.intake.sender("other", {"listed"}.__contains__)
+    assert bench.intake.sender("other").name == "others"
+
+
 def test_the_reader_of_a_source_is_made_once_and_forgotten_with_it() -> None:
     class Reader:
         def __init__(self, source: Source, more: str) -> None:

@@ -99,7 +99,7 @@ def test_a_peer_off_loopback_cannot_forward_for_others() -> None:
     address = outside()
     if address is None:
         pytest.skip("this machine has no address but loopback's")
-    with serve("--host", "0.0.0.0", "--max-per-address", "1") as server, RawStream(server.port):
+    with serve("--host", "0.0.0.0", "--auth", "none", "--max-per-address", "1") as server, RawStream(server.port):
         stream = socket.create_connection((address, server.port), 10)
         with stream:
             stream.sendall(request(target="/events/alerts", host=address, X_Forwarded_For="192.0.2.1"))

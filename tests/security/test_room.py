@@ -169,7 +169,7 @@ def own_address() -> str:
 @pytest.mark.skipif(not own_address(), reason="this machine has no address but loopback")
 def test_connections_of_every_kind_count_for_their_address(tmp_path: Path) -> None:
     env, host = {"TRIGGER": str(tmp_path / "trigger")}, own_address()
-    with limited(tmp_path, 512, env, "--host", "0.0.0.0", "--max-per-address", "4") as server:
+    with limited(tmp_path, 512, env, "--host", "0.0.0.0", "--auth", "none", "--max-per-address", "4") as server:
         for _ in range(2):
             with silent(server.port, 2, host), contextlib.ExitStack() as stack:
                 for path in (b"/ws/metrics", b"/events/alerts"):

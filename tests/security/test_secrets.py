@@ -308,7 +308,7 @@ def test_details_are_shown_only_on_the_machine_itself(failing: Path) -> None:
 
 
 def test_a_server_bound_to_other_addresses_shows_short_problems(failing: Path) -> None:
-    with serve("run", str(failing), "--state", "none", "--host", "0.0.0.0") as server:
+    with serve("run", str(failing), "--state", "none", "--host", "0.0.0.0", "--auth", "none") as server:
         server.wait_for(lambda: server.json("/api/board").get("problems"))
         assert is_short(problems(server.url, {}))
         assert "the text of an exception" in server.output(), "the log has everything"

@@ -46,7 +46,7 @@ class Authority:
         if len(token) > MAX_LENGTH:
             return None
         found = self._tokens.get(fingerprint(token))
-        if found is None or (found.expires is not None and now >= found.expires):
+        if found is None or _is_over(found, now):
             return None
         metrics = found.metrics if found.role == "sender" else None
         return Identity(found.name, found.role, f"token {found.fingerprint}", metrics)
@@ -77,7 +77,7 @@ class Authority:
         kind, _, rest = identity.credential.partition(" ")
         if kind == "token":
             found = self._tokens.get(rest)
-            return found is not None and (found.expires is None or now < found.expires)
+            return found is not None and found.role == identity.role and not _is_over(found, now)
         if kind == "session":
             # An open stream is in use.
             if rest in self._sessions:
@@ -103,6 +103,10 @@ class Authority:
             return None
         role = self._roles.get(session.name.casefold()) or session.role
         return None if role is None else Identity(session.name, role, f"session {print_}")
+
+
+def _is_over(token: Token, now: float) -> bool:
+    return token.expires is not None and now >= token.expires
 
 
 def listed(globs: Iterable[str], name: str) -> bool:

@@ -54,6 +54,7 @@ ROUTES: tuple[Needs, ...] = (
     Needs("/api/health", read=None),
     Needs("/api/history", read="viewer"),
     Needs("/api/marks", read="viewer", write="operator"),
+    Needs("/api/me", read="viewer"),
     Needs("/api/metrics", write="sender"),
     Needs("/api/metrics/recent", read="viewer"),
     Needs("/api/openapi.json", read="viewer"),

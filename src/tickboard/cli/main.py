@@ -275,6 +275,154 @@ def mark(text: str, url: str, at: str, until: str | None, by: str) -> None:
     put(f"{made.timestamp}{f' to {made.until}' if made.until else ''}: {made.text}")
 
 
+ACCESS = click.option(
+    "--access", metavar="FILE", help="The file that keeps users and tokens (TICKBOARD_ACCESS, or one for each OS user)."
+)
+
+
+@app.group(name="token")
+def token_group() -> None:
+    """Make tokens for programs and wall displays, list or revoke them."""
+
+
+@token_group.command(name="create")
+@click.option(
+    "--role",
+    type=click.Choice(["viewer", "sender", "operator"]),
+    required=True,
+    help="viewer: sees everything. sender: writes metrics. operator: also acknowledges, silences and marks.",
+)
+@click.option(
+    "--name", required=True, help="What the token is for, such as ci. It is shown with what the program does."
+)
+@click.option(
+    "--expires", default="90d", show_default=True, help="How long it is valid, such as 90d; never: until it is revoked."
+)
+@click.option(
+    "--metrics",
+    multiple=True,
+    help="Declared metrics that a sender may write, such as 'jobs_*'. May be repeated. It may write undeclared ones.",
+)
+@click.option(
+    "--board",
+    default="*",
+    show_default=True,
+    help="Where it is valid: a dashboard file, host for this machine's, or *.",
+)
+@ACCESS
+def token_create(role: str, name: str, expires: str, metrics: tuple[str, ...], board: str, access: str | None) -> None:
+    """Print a new token. It is not shown again: only a fingerprint of it is kept."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.create_token(role, name, expires, metrics, board, access)
+
+
+@token_group.command(name="list")
+@ACCESS
+def token_list(access: str | None) -> None:
+    """Print all tokens: id, name, role, board, metrics, and when they end."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.list_tokens(access)
+
+
+@token_group.command(name="revoke")
+@click.argument("token")
+@ACCESS
+def token_revoke(token: str, access: str | None) -> None:
+    """End a TOKEN, named by its id, or by its name if no other token has that. Its open streams end within seconds."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.revoke_token(token, access)
+
+
+@app.group(name="user")
+def user_group() -> None:
+    """Add users, change passwords, list or remove users, or log them out.
+
+    A password is read from the terminal, from the file that TICKBOARD_PASSWORD_FILE names, or from standard input.
+    """
+
+
+@user_group.command(name="add")
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(["viewer", "operator", "admin"]),
+    default="viewer",
+    show_default=True,
+    help="viewer: sees everything. operator: also acknowledges, silences and marks. admin: everything.",
+)
+@click.option("--no-password", is_flag=True, help="For a user who logs in by a link, or through a trusted proxy.")
+@ACCESS
+def user_add(name: str, role: str, no_password: bool, access: str | None) -> None:
+    """Add a user. NAME is shown with what they do."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.add_user(name, role, no_password=no_password, access=access)
+
+
+@user_group.command(name="passwd")
+@click.argument("name")
+@ACCESS
+def user_passwd(name: str, access: str | None) -> None:
+    """Change the password of the user NAME, and log them out everywhere."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.change_password(name, access)
+
+
+@user_group.command(name="list")
+@ACCESS
+def user_list(access: str | None) -> None:
+    """Print all users, their roles, and in how many browsers they are logged in."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.list_users(access)
+
+
+@user_group.command(name="remove")
+@click.argument("name")
+@ACCESS
+def user_remove(name: str, access: str | None) -> None:
+    """Remove the user NAME, and log them out everywhere."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.remove_user(name, access)
+
+
+@user_group.command(name="logout")
+@click.argument("name")
+@ACCESS
+def user_logout(name: str, access: str | None) -> None:
+    """Log the user NAME out everywhere, within seconds."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.log_out(name, access)
+
+
+@app.command()
+@click.option("--user", help="Whom the link logs in. Without it, an admin.")
+@click.option(
+    "--url", default="http://127.0.0.1:3000", show_default=True, help="The address of the board's page in the browser."
+)
+@ACCESS
+def login(user: str | None, url: str, access: str | None) -> None:
+    """Print a link that logs somebody in once, within ten minutes: for the first login, or a lost password."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.print_link(user, url, access)
+
+
 def main() -> None:
     """Run the command line and exit.
 

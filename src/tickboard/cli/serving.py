@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from tickboard.board import Board
 from tickboard.cli.dashboard_file import load_board
+from tickboard.cli.securing import greeting_of_access, keeper_of
 from tickboard.cli.serving_options import Options, count, exposed
 from tickboard.errors import InputError
 from tickboard.hub.hub import Hub
@@ -18,6 +19,7 @@ from tickboard.output.logs import log
 from tickboard.output.secrets import is_exposed
 from tickboard.output.terminal import prepare_to_serve, say
 from tickboard.panels.chosen import Snapshot
+from tickboard.server.access.access_gate import AccessGate
 from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
 from tickboard.server.uvicorn.listening import listen, url_of
@@ -54,7 +56,7 @@ def host(scrape: Sequence[str], statsd: int | None, options: Options) -> None:
         board.statsd(options.host, statsd)
     options.configure(board)
     _prepare(board, options, None, options.open_journal(board, None))
-    serve(measured, lambda: board, options)
+    serve(measured, lambda: board, options, "host")
 
 
 def run(file: Path, options: Options) -> None:
@@ -63,7 +65,7 @@ def run(file: Path, options: Options) -> None:
     options, anchored = options.anchored(), file.absolute()
     board = load_board(file, options.config)
     _prepare(board, options, anchored, options.open_journal(board, anchored))
-    serve(board, lambda: board, options)
+    serve(board, lambda: board, options, str(anchored))
 
 
 def dev(file: Path, options: Options) -> None:
@@ -81,7 +83,7 @@ def dev(file: Path, options: Options) -> None:
         options.config,
         lambda board: options.remote_write_of(board, options.history_of(board, file)),
     )
-    serve(reloader, lambda: reloader.board, options)
+    serve(reloader, lambda: reloader.board, options, str(file))
 
 
 def pipe(title: str, form: "Format", options: Options) -> None:
@@ -101,7 +103,7 @@ def pipe(title: str, form: "Format", options: Options) -> None:
     # A pipe with the same title in the same folder continues the same history.
     named = Path(f"pipe-{hashlib.sha256(title.encode(errors='surrogateescape')).hexdigest()[:8]}")
     _prepare(board, options, named, options.named_journal(board))
-    serve(board, lambda: board, options)
+    serve(board, lambda: board, options, f"pipe {title}")
 
 
 def _prepare(board: Board, options: Options, named: Path | None, journal: "Journal | None") -> None:
@@ -115,16 +117,18 @@ def _prepare(board: Board, options: Options, named: Path | None, journal: "Journ
     )
 
 
-def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None:
+def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: str) -> None:
     """Serve an application until Ctrl-C.
 
     Args:
         served: the application: the board, or one that contains it.
         board: returns the board that it shows now.
         options: the flags.
+        named: what tokens call the board.
 
     Raises:
         InputError: the address can't be listened on, a limit is below 0, or an allowed name or origin is malformed.
+        AccessError: people have to log in, and the access file cannot be used.
     """
 
     def hub() -> Hub:
@@ -132,12 +136,21 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None
 
     if options.remote_write is not None and is_exposed(options.remote_write):
         log.warning("%s", exposed("--remote-write", options.remote_write))
-    limited, gate = options.limited(served, lambda: hub().traffic)
     flags = options.allowed
     with listen(options.host, options.port) as listening:
         bound = listening.getsockname()[0]
-        guarded = DetailAccess(Guard(limited, bound, [options.host], lambda: flags | board().allowed), bound)
-        say(*greeting(board(), url_of(options.host, listening) + (f"{options.prefix}/" if options.prefix else "")))
+        keeper = keeper_of(options, bound, named, lambda: hub().problems)
+        gated = served if keeper is None else AccessGate(served, keeper, lambda: hub().problems)
+        limited, gate = options.limited(gated, lambda: hub().traffic)
+        guarded: ASGIApp = Guard(limited, bound, [options.host], lambda: flags | board().allowed)
+        if keeper is None:
+            guarded = DetailAccess(guarded, bound)
+        path = f"{options.prefix}/" if options.prefix else ""
+        say(
+            *greeting(board(), url_of(options.host, listening) + path),
+            *greeting_of_access(options.host, listening, path, keeper),
+            "  Ctrl-C ends it.",
+        )
         Program(uvicorn_config(guarded, gate), hub, gate).run(sockets=[listening])
 
 
@@ -150,5 +163,4 @@ def greeting(board: Board, url: str) -> list[str]:
         f"{board.title} is live at {url}",
         f"  {count(names, 'metric')}, {every}",
         f"  {shown or 'no metrics yet'}",
-        "  Ctrl-C ends it.",
     ]

@@ -84,6 +84,14 @@ class Options(Struct, frozen=True):
         tuple[str, ...],
         "A label to add to each series that is sent, such as env=prod; may be repeated.",
     ] = ()
+    auth: Annotated[
+        Literal["none", "required"] | None,
+        "required: everyone logs in; none: nobody does. By default, none on loopback, and required elsewhere.",
+    ] = None
+    access: Annotated[
+        str | None,
+        "The file that keeps users and tokens (TICKBOARD_ACCESS, or one for all boards of this user).",
+    ] = None
     allow_host: Annotated[
         tuple[str, ...],
         "Another name that a server on loopback answers to, such as that of a proxy in front of it; may be repeated.",
@@ -131,7 +139,8 @@ class Options(Struct, frozen=True):
 
     def anchored(self) -> "Options":
         """Return the options with absolute paths, since a dashboard file may change the current folder."""
-        return replace(self, state=_absolute(self._state), history=_absolute(self._history))
+        access = _absolute(self.access or os.environ.get("TICKBOARD_ACCESS", "").strip())
+        return replace(self, state=_absolute(self._state), history=_absolute(self._history), access=access)
 
     @property
     def _state(self) -> str:
@@ -140,6 +149,15 @@ class Options(Struct, frozen=True):
     @property
     def _history(self) -> str:
         return self.history if self.history is not None else os.environ.get("TICKBOARD_HISTORY", "").strip()
+
+    @property
+    def access_path(self) -> Path:
+        """The file that keeps users and tokens.
+
+        Raises:
+            AccessError: there is no home folder.
+        """
+        return access_path(self.access)
 
     def named_journal(self, board: "Board") -> "Journal | None":
         """Return the journal in a file that a flag, the environment or the board names; None: no file is named.
@@ -301,6 +319,17 @@ def parse_interval(text: str) -> int:
             f"--interval={text[:40]}: give milliseconds, as 500, or a duration, as 250ms or 2s: {low} ms to {high} ms"
         )
     return interval_ms
+
+
+def access_path(given: str | None) -> Path:
+    """Return the file that keeps users and tokens, as the flag ``--access`` or else the environment says.
+
+    Raises:
+        AccessError: there is no home folder.
+    """
+    from tickboard.access.file import default_access_path
+
+    return Path(given) if given else default_access_path(os.environ)
 
 
 def _absolute(file: str) -> str:

@@ -150,10 +150,15 @@ class AlertReaders:
         self._members.discard(reader)
         self._retire(reader)
 
+    def end(self, reader: AlertReader) -> None:
+        """End the stream of a reader, after the chunks that are already sent."""
+        self._retire(reader)
+        reader.stream.end()
+
     def close(self) -> None:
         """End every stream, after the chunks that are already sent."""
         for reader in list(self._members):
-            self._do_for(reader, self._end, reader)
+            self._do_for(reader, self.end, reader)
 
     def cut_stalled(self, now: float, after_s: float) -> int:
         """Cut the readers whose connections have taken nothing for `after_s`; return how many.
@@ -225,7 +230,7 @@ class AlertReaders:
                 reader.sent = sent
             return chunk
         if is_lost(number, log):
-            self._end(reader)
+            self.end(reader)
             return None
         if reader.opening:
             reader.opening = False
@@ -253,10 +258,6 @@ class AlertReaders:
             self._slots[slot], self._numbers[slot] = None, NOWHERE
             self._descriptors[slot], self._beats[slot] = -1, NEVER
             self._free.append(slot)
-
-    def _end(self, reader: AlertReader) -> None:
-        self._retire(reader)
-        reader.stream.end()
 
     def _current(self) -> AlertLog:
         """Return the log; end all streams if its epoch has changed."""

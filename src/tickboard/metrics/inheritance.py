@@ -63,7 +63,8 @@ class _Inheritance(Struct, frozen=True, eq=False):
             # The new file may not declare it. A sender that has gone is forgotten later.
             return None
         if source.name not in sources:
-            self.intake.source(source.name).asked = self._since(source.asked)
+            heir = self.intake.source(source.name)
+            heir.asked, heir.may_write = self._since(source.asked), source.may_write
         return self.intake.source(source.name)
 
     def _since(self, clock: float) -> float:

@@ -17,7 +17,7 @@ A series with labels, or of an undeclared metric, leaves when it has received no
 series beyond the limits is refused: its samples are counted and ignored. Existing series are not affected.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -110,14 +110,29 @@ class Intake:
             source = self.sources[name] = Source(self, name)
         return source
 
-    def sender(self, name: str) -> Source:
+    def sender(self, name: str, may_write: Callable[[str], bool] | None = None) -> Source:
         """Return the source of a sender that may never come back; call this for each request.
 
         The source is forgotten once this has not been called for `forget_s` seconds and it has no series left.
+
+        Args:
+            name: the source's name. Senders that may write different metrics have different names.
+            may_write: returns whether the sender may write a declared metric, by its name; None: it may write all.
         """
-        source = self.source(name)
+        source = self.source(name) if may_write is None else self._restricted(name)
         source.asked = self._clock
+        source.may_write = may_write
         return source
+
+    def _restricted(self, name: str) -> Source:
+        """Return the source of a sender that may not write everything; never one that it shares with others.
+
+        Raises:
+            LimitError: there are too many sources.
+        """
+        if name not in self.sources and len(self.sources) >= MAX_SOURCES:
+            raise LimitError(f"there are {MAX_SOURCES} senders already: try again when some have gone")
+        return self.source(name)
 
     def next_number(self) -> int:
         """Return a number for a source; no two sources get the same."""
@@ -274,6 +289,11 @@ class Intake:
 
     def _declared(self, source: Source, lead: Handle, kind: Kind, labels: Labels) -> Handle:
         """Return the series of a declared metric, with its declared labels."""
+        if source.may_write is not None and not source.may_write(lead.metric.name):
+            raise InputError(
+                f"metric {lead.metric.name!r} is declared by the board, and this token does not list it: send another "
+                f"name, or make a token with --metrics {lead.metric.name}"
+            )
         wanted, given = lead.metric.labels, dict(labels)
         if set(wanted) != set(given):
             raise InputError(

@@ -72,6 +72,7 @@ class Source:
         labels: the labels of all its series, if it sets them.
         number: unique among all sources so far.
         asked: when its sender last wrote, by the intake's clock; infinity for a permanent sender.
+        may_write: returns whether its sender may write a declared metric; None: it may write all.
         key: distinguishes it from sources whose names differ only in secrets; it is never shown.
         inherited: for a source with a key, the columns of series inherited from a replaced board, until it writes to
             them or clears them.
@@ -88,6 +89,7 @@ class Source:
         self.series = 0
         self.labels: Labels = ()
         self.asked = np.inf
+        self.may_write: Callable[[str], bool] | None = None
         self.key = ""
         self.inherited: set[int] = set()
         self.number = intake.next_number()

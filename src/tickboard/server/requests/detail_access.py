@@ -1,7 +1,8 @@
 """Details: who may see problems in full, with tracebacks, places in files and the texts of exceptions.
 
-Only people on the machine itself may: the server is bound to loopback, and the request shows no sign of a proxy. All
-others, and all viewers of a board that is mounted in an application, see the short form. The log has everything.
+Only people on the machine itself may, if the server is bound to loopback and the request shows no sign of a proxy; and
+admins, if people log in. All others, and all viewers of a board that is mounted in an application, see the short form.
+The log has everything.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -33,6 +34,11 @@ class DetailAccess:
         if self._local and scope["type"] in {"http", "websocket"} and not is_forwarded(head_of(scope)):
             scope = {**scope, _KEY: True}
         return self._app(scope, receive, send)
+
+
+def see_details(scope: Scope) -> None:
+    """Record that the client of a connection may see details, since it is an admin."""
+    scope[_KEY] = True
 
 
 def sees_details(scope: Scope) -> bool:

@@ -19,6 +19,7 @@ from tickboard.hub.hub import Hub
 from tickboard.schedule import duration
 from tickboard.server.announcing import Announcing, Change
 from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.identity import signed
 from tickboard.server.requests.json_bodies import read_json
 from tickboard.server.requests.parameters import one_of, range_of_time, whole_number
 from tickboard.server.routes.documents import Documents
@@ -283,7 +284,7 @@ def _silencing(ids: Sequence[str], asked: SilenceAlert, may: Permit) -> Change:
 
 
 async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
-    """Return the body of a request.
+    """Return the body of a request, signed by whoever is logged in.
 
     Raises:
         PayloadError: it is not JSON, not declared as JSON, or too large.
@@ -293,7 +294,7 @@ async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
     for name, text in msgspec.structs.asdict(asked).items():
         if isinstance(text, str) and len(text) > MAX_TEXT:
             raise InputError(f"{name} has {len(text)} characters: send {MAX_TEXT} at most")
-    return asked
+    return msgspec.structs.replace(asked, by=signed(request.scope, asked.by))
 
 
 async def _asked_of(request: Request, kind: type[AskedOf], example: str) -> AskedOf:

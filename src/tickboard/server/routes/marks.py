@@ -13,6 +13,7 @@ from tickboard.alerting.marks import new_mark
 from tickboard.hub.hub import Hub
 from tickboard.server.announcing import Announcing
 from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.identity import signed
 from tickboard.server.requests.json_bodies import read_json
 from tickboard.server.requests.parameters import range_of_time
 from tickboard.server.routes.large import Large
@@ -84,7 +85,7 @@ def mark_routes(hub: Hub, announcer: Announcing) -> list[Route]:
             asked.text,
             asked.timestamp,
             asked.until,
-            asked.by,
+            signed(request.scope, asked.by),
             int(time.time() * 1000),
             hub.engine.alerts.log.keeping.keep_s,
             "timestamp",

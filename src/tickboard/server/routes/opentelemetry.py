@@ -12,6 +12,7 @@ from tickboard.errors import PayloadError, TickboardError
 from tickboard.loop.turns import in_turns
 from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import read_body
+from tickboard.server.requests.identity import source_of
 from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
 from tickboard.sources.streams import Streams
 from tickboard.wire import ErrorBody, encode
@@ -32,7 +33,7 @@ def opentelemetry_route(intake: Intake) -> Route:
     async def export(request: Request) -> Response:
         from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
 
-        source = intake.sender(f"otlp {request.client.host if request.client else 'local'}")
+        source = source_of(request.scope, intake, "otlp")
         sender = source.reader(OpenTelemetry, streams)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         result = ExportResult()

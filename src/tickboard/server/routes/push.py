@@ -10,6 +10,7 @@ from tickboard.errors import PayloadError
 from tickboard.loop.turns import in_turns
 from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import read_body
+from tickboard.server.requests.identity import source_of
 from tickboard.server.routes.operations import Paths, Ref, body_failures, json, post, response
 from tickboard.sources.push import PushDecoder
 from tickboard.wire import ErrorBody, PushAccepted, PushedMetric, PushRefused, encode
@@ -26,7 +27,7 @@ def push_routes(intake: Intake) -> list[Route]:
     """Return the route for pushed metrics."""
 
     async def push(request: Request) -> Response:
-        source = intake.sender(f"push {request.client.host}" if request.client else "push")
+        source = source_of(request.scope, intake, "push")
         try:
             kind = _content_type(request)
             body = await read_body(request, MAX_BODY_BYTES)

@@ -12,6 +12,7 @@ from tickboard.errors import PayloadError
 from tickboard.loop.turns import in_turns
 from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import chunks, coding_of, lease_of
+from tickboard.server.requests.identity import source_of
 from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
 from tickboard.sources.prometheus.protobuf import varint
 from tickboard.sources.unfolding import unfold
@@ -36,7 +37,7 @@ def remote_write_route(intake: Intake) -> Route:
         from tickboard.sources.prometheus.remote_write import RemoteWrite
         from tickboard.sources.prometheus.series_writer import Batch
 
-        source = intake.sender(f"remote write {request.client.host if request.client else 'local'}")
+        source = source_of(request.scope, intake, "remote write")
         sender = source.reader(RemoteWrite)
         written = Batch()
         try:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
+from typing import Any, cast
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from tickboard.hub.health import Vitals, health
 from tickboard.hub.hub import Hub
 from tickboard.hub.traffic import RemoteWritten
 from tickboard.server.requests.detail_access import sees_details
+from tickboard.server.requests.identity import identity_of, is_anonymous
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.large import Large
 from tickboard.server.routes.operations import Paths, Ref, get, query
@@ -25,7 +27,9 @@ from tickboard.wire import (
     BoardInfo,
     ErrorBody,
     Health,
+    HealthInBrief,
     HistoryHealth,
+    Me,
     Metric,
     NotifierHealth,
     RemoteWriteHealth,
@@ -69,6 +73,9 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
     async def health_now(request: Request) -> Response:
         engine, traffic, now = hub.engine, hub.traffic, vitals()
         status, reasons = health(now, hub.problems.shown(details=sees_details(request.scope)), time.time())
+        code = 503 if status == "failing" else 200
+        if is_anonymous(request.scope):
+            return _json(encode(HealthInBrief(status)), code)
         return _json(
             encode(
                 Health(
@@ -97,8 +104,12 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
                     None if (written := traffic.remote_written) is None else _remote_write(written, time.time()),
                 )
             ),
-            503 if status == "failing" else 200,
+            code,
         )
+
+    async def me(request: Request) -> Response:
+        identity = identity_of(request.scope)
+        return _json(encode(Me("", "admin") if identity is None else Me(identity.name, cast(Any, identity.role))))
 
     async def schema(request: Request) -> Response:
         return static_json(config_schema())
@@ -109,6 +120,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
         "/api/board": board,
         "/api/health": health_now,
         "/api/config-schema.json": schema,
+        "/api/me": me,
     }
     compressed = [Middleware(Documents)]
     return [Route(path, endpoint, methods=["GET"], middleware=compressed) for path, endpoint in endpoints.items()]
@@ -137,10 +149,11 @@ def describe(ref: Ref) -> Paths:
         "/api/board": get("board", "The board's title, metrics, panels, rules and problems", ref(BoardInfo)),
         "/api/health": get(
             "health",
-            "Whether ticks are published, which problems there are, and how many viewers",
-            ref(Health),
-            errors={"503": ref(Health)},
+            "Whether ticks are published, which problems there are, and viewers; without a login only the first",
+            {"anyOf": [ref(Health), ref(HealthInBrief)]},
+            errors={"503": {"anyOf": [ref(Health), ref(HealthInBrief)]}},
         ),
+        "/api/me": get("me", "Who makes the request, and what they may do", ref(Me)),
         "/api/config-schema.json": get("configSchema", "The JSON Schema of tickboard.toml", {"type": "object"}),
     }
 

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from tickboard.hub.hub import Hub
 from tickboard.hub.readers import AlertReader, AlertReaders
+from tickboard.server.access.open_streams import until_logged_out
 from tickboard.server.requests.connection_limits import log_connection
 from tickboard.server.streams.asgi import Calls, MountedStream
 from tickboard.server.streams.raw_socket import RawSocket
@@ -59,20 +60,23 @@ class AlertStream:
         log_end = log_connection("alert stream", scope)
         if offer is not None and (transport := offer["take"]()) is not None:
             offer["on_end"].append(log_end)
-            DirectStream(transport, offer, self._readers, chunked=chunked).begin(asked or "")
+            reader = DirectStream(transport, offer, self._readers, chunked=chunked).begin(asked or "")
+            offer["on_end"].append(until_logged_out(scope, partial(self._readers.end, reader)))
         else:
             try:
-                await self._through(send, receive, asked or "")
+                await self._through(scope, send, receive, asked or "")
             finally:
                 log_end()
 
-    async def _through(self, send: Send, receive: Receive, asked: str) -> None:
+    async def _through(self, scope: Scope, send: Send, receive: Receive, asked: str) -> None:
         """Serve a stream through ASGI's ``send``, until either side ends it."""
         stream = MountedStream(send, self._calls, self._hub)
         reader = stream.reader = self._readers.join(stream, asked, time.monotonic())
+        has_ended = until_logged_out(scope, partial(self._readers.end, reader))
         try:
             await stream.serve(partial(_until_gone, receive))
         finally:
+            has_ended()
             self._readers.leave(reader)
 
 
@@ -101,10 +105,11 @@ class DirectStream(RawSocket):
         self._readers = readers
         self._reader: AlertReader | None = None
 
-    def begin(self, last_event_id: str) -> None:
-        """Take over the transport and resume the reader."""
+    def begin(self, last_event_id: str) -> AlertReader:
+        """Take over the transport and resume the reader; return it."""
         with self.taken_over():
-            self._reader = self._readers.join(self, last_event_id, time.monotonic())
+            reader = self._reader = self._readers.join(self, last_event_id, time.monotonic())
+        return reader
 
     def end(self) -> None:
         """End the stream once its queued data is sent, or soon anyway."""

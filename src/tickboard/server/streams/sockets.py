@@ -98,16 +98,17 @@ class SocketViewer(RawSocket):
         # Cancels the reading in turns.
         self._cancel: Callable[[], None] | None = None
 
-    def begin(self, scope: Scope, prepared: Selection | None = None) -> None:
-        """Take over the transport, and join the hub as the handshake asks.
+    def begin(self, scope: Scope, prepared: Selection | None = None) -> Viewer:
+        """Take over the transport, and join the hub as the handshake asks; return the viewer.
 
         Args:
             scope: the handshake's scope.
             prepared: the result of `Hub.prepare` for it.
         """
         with self.taken_over():
-            self._viewer = join(self._hub, self, scope, prepared)
+            viewer = self._viewer = join(self._hub, self, scope, prepared)
         self._pulse.add(self)
+        return viewer
 
     # --- the outlet ---
 

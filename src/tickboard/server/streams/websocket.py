@@ -18,6 +18,7 @@ from tickboard.loop.turns import in_turns, made_in_turns
 from tickboard.metrics.selection import Selection
 from tickboard.metrics.selectors import why_refused
 from tickboard.output.logs import log
+from tickboard.server.access.open_streams import LOGGED_OUT, until_logged_out
 from tickboard.server.requests.connection_limits import address_of, log_connection
 from tickboard.server.requests.detail_access import is_forwarded, sees_details
 from tickboard.server.requests.refusal import error_response, refuse
@@ -59,7 +60,8 @@ class TickStream:
         offer = scope.get("extensions", {}).get(DIRECT)
         if offer is not None and (transport := offer["take"]()) is not None:
             offer["on_end"].append(log_end)
-            SocketViewer(transport, self._hub, self._pulse, offer).begin(scope, prepared)
+            direct = SocketViewer(transport, self._hub, self._pulse, offer).begin(scope, prepared)
+            offer["on_end"].append(until_logged_out(scope, partial(direct.close, LOGGED_OUT)))
             return
         try:
             await self._through(send, receive, scope, prepared)
@@ -70,9 +72,11 @@ class TickStream:
         """Serve a viewer through ASGI's ``send``, until either side ends it."""
         outlet = MountedViewer(send, self._calls, self._hub)
         viewer = outlet.viewer = join(self._hub, outlet, scope, prepared)
+        has_ended = until_logged_out(scope, partial(viewer.close, LOGGED_OUT))
         try:
             await outlet.serve(partial(self._read, receive, viewer))
         finally:
+            has_ended()
             self._hub.leave(viewer)
 
     async def _read(self, receive: Receive, viewer: Viewer) -> None:

@@ -125,6 +125,23 @@ def listening_on(port: int) -> list[str]:
     return [each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN and each.laddr.port == port]
 
 
+def url_from_elsewhere(host: str, listening: socket.socket) -> str:
+    """Return a URL that other machines can open, if the socket listens on more than loopback."""
+    bound, port = listening.getsockname()[:2]
+    address = literal(bound)
+    if address is None or not address.is_unspecified:
+        return url_of(host, listening)
+    family, anywhere = (socket.AF_INET, "192.0.2.1") if address.version == 4 else (socket.AF_INET6, "2001:db8::1")
+    with socket.socket(family, socket.SOCK_DGRAM) as outward:
+        try:
+            # Nothing is sent: the system only chooses the address that it would send from.
+            outward.connect((anywhere, 9))
+            own = str(outward.getsockname()[0])
+        except OSError:
+            own = socket.gethostname()
+    return f"http://{f'[{own}]' if ':' in own else own}:{port}"
+
+
 def url_of(host: str, listening: socket.socket) -> str:
     """Return the URL to open: with the requested name, or with loopback if the socket listens on all addresses."""
     bound, port = listening.getsockname()[:2]

@@ -1,0 +1,53 @@
+"""A password in a file, as containers are given their secrets: ``TICKBOARD_PASSWORD_FILE`` names it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tickboard.access.file import AccessFile
+from tickboard.access.passwords import LONGEST, check_password, hashed, matches
+from tickboard.access.records import SOMEBODY, Person, Records
+from tickboard.errors import InputError
+
+VARIABLE = "TICKBOARD_PASSWORD_FILE"
+
+
+def password_in_file(environ: Mapping[str, str]) -> str | None:
+    """Return the first line of the file that the environment names; None: it names none.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not (named := environ.get(VARIABLE, "").strip()):
+        return None
+    try:
+        with Path(named).open(encoding="utf-8") as file:
+            return file.readline(LONGEST + 2).rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise InputError(f"{VARIABLE}={named}: it cannot be read: {why}") from error
+
+
+def add_admin(file: AccessFile, environ: Mapping[str, str]) -> None:
+    """Give the user ``admin`` the password in the file that the environment names, if it names one.
+
+    Nothing is changed if it is the password already, so that a restart logs nobody out.
+
+    Raises:
+        InputError: the file cannot be read, or the password cannot be used.
+        AccessError: the access file cannot be changed.
+    """
+    if (password := password_in_file(environ)) is None:
+        return
+    try:
+        check_password(password, SOMEBODY)
+    except InputError as error:
+        raise InputError(f"{VARIABLE}: {error}") from error
+    known = file.read().person(SOMEBODY)
+    if known is not None and known.role == "admin" and matches(password, known.password):
+        return
+    new = Person(SOMEBODY, "admin", hashed(password))
+
+    def change(records: Records) -> Records:
+        return (records if records.person(SOMEBODY) is None else records.without_person(SOMEBODY)).with_person(new)
+
+    file.change(change)

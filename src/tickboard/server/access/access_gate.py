@@ -1,0 +1,114 @@
+"""The gate of access: every request passes it, and the table of routes says what it needs.
+
+It looks at the path and the method in the scope, and at the credentials; never at parameters, a body or the URL as the
+client wrote it. A request without the role that it needs is answered here: 401 if nobody is logged in, and 403 if the
+role does not include it. A WebSocket is refused in its handshake.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tickboard.access.credentials import is_token
+from tickboard.access.roles import Identity, Role, may
+from tickboard.access.route_table import LOGIN, LOGOUT, RouteTable
+from tickboard.loop.supervisor import Supervisor
+from tickboard.problems import Reporter
+from tickboard.server.access.keeper import Keeper
+from tickboard.server.access.login import LoginPages, cookie_name, cookies_named
+from tickboard.server.access.open_streams import STREAMS
+from tickboard.server.requests.detail_access import see_details
+from tickboard.server.requests.identity import IDENTITY, route_path
+from tickboard.server.requests.refusal import error_response, refuse
+from tickboard.server.requests.request_headers import Head, head_of
+
+MAX_COOKIES = 4
+"""How many cookies of our name are tried: a browser sends the one of the longest path first."""
+
+ARTICLES: dict[Role, str] = {"viewer": "a viewer", "operator": "an operator", "sender": "a sender", "admin": "an admin"}
+
+
+class AccessGate:
+    """ASGI middleware that lets a request through if its credential has the role that the table of routes names.
+
+    Args:
+        app: the board, with its prefix in the scope's ``root_path``.
+        keeper: has the users and tokens.
+        problems: returns where a failure of the gate's own parts is reported.
+    """
+
+    def __init__(self, app: ASGIApp, keeper: Keeper, problems: Callable[[], Reporter]) -> None:
+        self._app = app
+        self._keeper = keeper
+        self._problems = problems
+        self._table = RouteTable()
+        self._cookie = cookie_name(keeper.file.path)
+        self._pages = LoginPages(keeper, self._cookie)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one call."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            return self._live(scope, receive, send)
+        path = route_path(scope)
+        method = scope["method"] if kind == "http" else "WEBSOCKET"
+        identity = self._identity(head_of(scope))
+        if path in {LOGIN, LOGOUT} or path.startswith(f"{LOGIN}/"):
+            return self._pages(scope, receive, send, identity)
+        needed = self._table.needed(path, method)
+        if needed is not None and (identity is None or not may(identity.role, needed)):
+            return refuse(self._refusal(scope, path, needed, identity), scope, receive, send)
+        scope[IDENTITY] = identity
+        if identity is not None:
+            scope[STREAMS] = self._keeper.streams, identity
+            if identity.role == "admin":
+                see_details(scope)
+        return self._app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Watch the access file while the application lives."""
+        supervisor = Supervisor(self._problems())
+        supervisor.start("access", self._keeper.watch)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await supervisor.stop()
+
+    def _identity(self, head: Head) -> Identity | None:
+        """Return who makes a request. A token in a header is all that counts if there is one."""
+        authority, now = self._keeper.authority, time.time()
+        if (given := head.get("authorization")) is not None:
+            scheme, _, token = given[0].partition(" ")
+            return authority.by_token(token.strip(), now) if len(given) == 1 and scheme.lower() == "bearer" else None
+        for secret in cookies_named(head, self._cookie)[:MAX_COOKIES]:
+            if not is_token(secret):
+                identity = authority.by_session(secret, now)
+            else:
+                # Of a kiosk. Tokens that may change something do not belong into a browser.
+                identity = authority.by_token(secret, now)
+                identity = identity if identity is not None and identity.role == "viewer" else None
+            if identity is not None:
+                return identity
+        return None
+
+    def _refusal(self, scope: Scope, path: str, needed: Role, identity: Identity | None) -> Response:
+        if identity is not None:
+            has = f"{identity.name} is {ARTICLES[identity.role]}"
+            return error_response(403, f"this needs the role {needed}, and {has}: ask an admin of this board")
+        head = head_of(scope)
+        if path == "/" and scope["type"] == "http" and any("text/html" in each for each in head.get("accept", ())):
+            return RedirectResponse(
+                self._pages.login_address(scope["query_string"]), 303, {"cache-control": "no-store"}
+            )
+        how = (
+            "the token in the header Authorization is not valid here"
+            if "authorization" in head
+            else "log in, or send a token as Authorization: Bearer …"
+        )
+        return error_response(
+            401,
+            f"this needs the role {needed}: {how} (tickboard token create --role {needed})",
+            {"www-authenticate": 'Bearer realm="Tickboard"'},
+        )

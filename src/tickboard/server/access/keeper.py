@@ -1,0 +1,107 @@
+"""The keeper: gives a server the records of its access file, and again whenever that file changes.
+
+All work on the disk is done in threads. Records reach the event loop in the order in which they were read or written,
+so that a login is never undone by an older reading.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+from tickboard.access.authority import Authority
+from tickboard.access.file import AccessError, AccessFile, Stamp
+from tickboard.access.records import Records
+from tickboard.errors import BusyError
+from tickboard.problems import Reporter
+from tickboard.server.access.open_streams import OpenStreams
+
+LOOK_S = 1.0
+"""Seconds between two looks at the file, and at the credentials of open streams."""
+
+CHANGE_S = 10.0
+"""How long a change may take."""
+
+SOURCE = "access file"
+"""The source of the reported problem."""
+
+
+class Keeper:
+    """Keeps the authority of one server up to date, and ends the streams of credentials that have ended.
+
+    Args:
+        file: the access file.
+        authority: answers requests.
+        problems: returns where it is reported that the file cannot be used.
+
+    Raises:
+        AccessError: the file cannot be used at the start.
+    """
+
+    def __init__(self, file: AccessFile, authority: Authority, problems: Callable[[], Reporter]) -> None:
+        self.file = file
+        self.authority = authority
+        self.streams = OpenStreams()
+        self._problems = problems
+        self._disk = threading.Lock()
+        self._stamp: Stamp = file.stamp()
+        self._looking: asyncio.Task[None] | None = None
+        authority.learn(file.read())
+
+    async def change(self, change: Callable[[Records], Records]) -> Records:
+        """Change the records in the file, and return them once requests are answered by them.
+
+        Raises:
+            AccessError: the file cannot be changed.
+            BusyError: the disk does not answer.
+        """
+        loop = asyncio.get_running_loop()
+
+        def work() -> Records:
+            with self._disk:
+                records = self.file.change(change)
+                loop.call_soon_threadsafe(self._learn, records)
+            return records
+
+        try:
+            async with asyncio.timeout(CHANGE_S):
+                return await asyncio.to_thread(work)
+        except TimeoutError:
+            raise BusyError("the access file cannot be written: its disk does not answer", int(CHANGE_S)) from None
+
+    async def watch(self) -> None:
+        """Look at the file and at open streams every second, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            self.end_streams()
+
+    def end_streams(self) -> None:
+        """End the streams of credentials that have ended."""
+        now = time.time()
+        self.streams.end_unless(lambda identity: self.authority.still(identity, now))
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        uses = self.authority.uses()
+
+        def work() -> None:
+            with self._disk:
+                if uses:
+                    loop.call_soon_threadsafe(self._learn, self.file.change(lambda records: records.with_uses(uses)))
+                elif (stamp := self.file.stamp()) != self._stamp:
+                    records = self.file.read()
+                    self._stamp = stamp
+                    loop.call_soon_threadsafe(self._learn, records)
+
+        try:
+            await asyncio.to_thread(work)
+        except AccessError as error:
+            self._problems().report(SOURCE, f"{error}; until then, users and tokens are as they were", kind=SOURCE)
+        else:
+            self._problems().clear(SOURCE)
+
+    def _learn(self, records: Records) -> None:
+        self.authority.learn(records)
+        self.end_streams()

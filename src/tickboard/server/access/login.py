@@ -1,0 +1,376 @@
+"""The login page, and logging in and out. It needs no JavaScript, and a password manager can fill it in.
+
+A login is a POST, and only from the page's own origin: a link in a mail, or another site, can log nobody in or out. So
+a one-time link leads to a page with a button. After a login, a browser is sent to the board's own page, and nowhere
+else; only the query is taken along.
+"""
+
+import asyncio
+import hashlib
+import html
+import time
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlencode
+
+from msgspec import Struct
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tickboard.access.credentials import fingerprint, is_token, new_secret
+from tickboard.access.passwords import LONGEST, matches
+from tickboard.access.records import SESSION_S, Link, Records, Session
+from tickboard.access.roles import Identity, Role
+from tickboard.access.route_table import LOGIN, LOGOUT
+from tickboard.access.slowdown import Slowdown
+from tickboard.errors import BusyError, PayloadError, TickboardError
+from tickboard.server.access.keeper import Keeper
+from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.guard import is_foreign
+from tickboard.server.requests.identity import route_path
+from tickboard.server.requests.refusal import error_response, refuse
+from tickboard.server.requests.request_headers import Head, head_of
+
+MAX_FORM_BYTES = 16_384
+FORM_S = 10.0
+"""How long the form may take to arrive."""
+
+MAX_WAITING, MAX_WAITING_OF_ADDRESS = 100, 10
+"""How many logins may wait at a time, in all and from one address. Beyond it they are asked to try again."""
+
+AT_ONCE = 2
+"""How many passwords are compared at a time: each takes 19 MiB and a core."""
+
+MAX_NEXT = 4_096
+"""The longest query that is taken along through a login."""
+
+WRONG = "This name and password are not known here. Try again."
+USED = "This link was used already, or is older than ten minutes. Make another one with: tickboard login"
+
+STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; }
+main { width: min(22rem, calc(100vw - 3rem)); padding: 1.5rem 0; }
+h1 { font-size: 1.25rem; margin: 0 0 1rem; }
+label { display: block; margin: 0.75rem 0 0; }
+input, button { font: inherit; box-sizing: border-box; width: 100%; padding: 0.5rem 0.75rem; border-radius: 0.375rem; }
+input { border: 1px solid GrayText; background: Field; color: FieldText; }
+button { margin-top: 1.25rem; border: 0; background: #1f5fbf; color: #fff; font-weight: 600; cursor: pointer; }
+input:focus-visible, button:focus-visible { outline: 3px solid #6aa5ff; outline-offset: 2px; }
+p { margin: 0.75rem 0 0; }
+.wrong { font-weight: 600; color: #b3261e; }
+@media (prefers-color-scheme: dark) { .wrong { color: #ffb4ab; } }
+"""
+
+_STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Form(Struct, frozen=True):
+    """What a login sends: a name and a password, or the secret of a one-time link."""
+
+    name: str = ""
+    password: str = ""
+    once: str = ""
+    next: str = ""
+
+
+class LoginPages:
+    """The pages.
+
+    Args:
+        keeper: has the users.
+        cookie: the name of the cookie.
+    """
+
+    def __init__(self, keeper: Keeper, cookie: str) -> None:
+        self._keeper = keeper
+        self._cookie = cookie
+        self._slowdown = Slowdown()
+        self._waiting: dict[str, int] = {}
+        self._comparing = asyncio.Semaphore(AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
+        """Serve one request of a path of these pages."""
+        try:
+            response = await self._response(scope, receive, identity)
+        except TickboardError as error:
+            response = error_response(error.status, str(error))
+        await refuse(response, scope, receive, send)
+
+    @staticmethod
+    def login_address(query: bytes) -> str:
+        """Return the address of the login page, relative to the board's, from a request with a query."""
+        asked = query.decode("latin-1")[:MAX_NEXT]
+        return f"./login?{urlencode({'next': asked})}" if asked else "./login"
+
+    async def _response(self, scope: Scope, receive: Receive, identity: Identity | None) -> Response:
+        if scope["type"] != "http":
+            return error_response(404, "there is no WebSocket at this path: use ws/metrics")
+        path = route_path(scope)
+        is_logout = path == LOGOUT
+        if scope["method"] in {"GET", "HEAD"} and not is_logout:
+            return self._page(scope, identity)
+        if scope["method"] != "POST" or path not in {LOGIN, LOGOUT}:
+            allowed = "POST" if is_logout else "GET, HEAD, POST" if path == LOGIN else "GET, HEAD"
+            return error_response(405, f"this page accepts {allowed}", {"allow": allowed})
+        if is_foreign(head_of(scope)):
+            return error_response(403, "only the login page of this board can log in or out")
+        if is_logout:
+            return await self._log_out(scope)
+        return await self._log_in(scope, await _form(scope, receive))
+
+    def _page(self, scope: Scope, identity: Identity | None) -> Response:
+        asked = _parameters(scope["query_string"].decode("latin-1"))
+        onward = asked.get("next", [""])[0][:MAX_NEXT]
+        # In the path, since the query of a URL is not shown in a terminal.
+        if (path := route_path(scope)) != LOGIN:
+            once = path.removeprefix(f"{LOGIN}/")
+            link = self._keeper.authority.records.link(fingerprint(once), time.time())
+            return page(USED, status=401, action="../login") if link is None else link_page(link.name, once)
+        if is_token(token := asked.get("token", [""])[0]):
+            # A kiosk. Nobody who is logged in is logged out by it.
+            found = self._keeper.authority.by_token(token, time.time())
+            if found is None or found.role != "viewer":
+                return page("This token is not valid here, or is not one of a viewer.", status=401)
+            return _welcome(onward) if identity is not None else self._with_cookie(_welcome(onward), scope, token)
+        return page(onward=onward)
+
+    # --- logging in ---
+
+    async def _log_in(self, scope: Scope, form: Form) -> Response:
+        session = await (self._by_link(form.once) if form.once else self._by_password(scope, form))
+        if session is None:
+            return page(USED if form.once else WRONG, onward=form.next, name=form.name, status=401)
+        secret, begun = session
+        # A new secret for each login, and the old one ends: nobody can fix a session in another's browser.
+        await self._forget(scope)
+        await self._keeper.change(lambda records: records.with_session(begun))
+        return self._with_cookie(_welcome(form.next), scope, secret, int(SESSION_S))
+
+    async def _by_link(self, once: str) -> tuple[str, Session] | None:
+        used = fingerprint(once)
+        found: list[Link] = []
+
+        def use(records: Records) -> Records:
+            # The file is locked meanwhile, so that of two requests only one finds the link.
+            found[:] = [link for link in (records.link(used, time.time()),) if link is not None]
+            return records.without_link(used)
+
+        await self._keeper.change(use)
+        return _begun(found[0].name, found[0].role) if found else None
+
+    async def _by_password(self, scope: Scope, form: Form) -> tuple[str, Session] | None:
+        account, address = f"account {form.name.casefold()[:64]}", f"address {address_of(scope)}"
+        with _Waiting(self._waiting, address):
+            if delay_s := self._slowdown.delay_s((account, address), time.monotonic()):
+                await asyncio.sleep(delay_s)
+            person = self._keeper.authority.records.person(form.name)
+            known = None if person is None else person.password
+            async with self._comparing:
+                is_right = await asyncio.to_thread(matches, form.password[:LONGEST], known)
+        if person is None or not is_right:
+            self._slowdown.failed((account, address), time.monotonic())
+            return None
+        self._slowdown.worked(account)
+        return _begun(person.name, None)
+
+    async def _log_out(self, scope: Scope) -> Response:
+        await self._forget(scope)
+        response = RedirectResponse("./login", 303, {"cache-control": "no-store"})
+        response.delete_cookie(self._cookie, _cookie_path(scope), httponly=True, samesite="lax")
+        return response
+
+    async def _forget(self, scope: Scope) -> None:
+        """End the session that a browser has, if any."""
+        known = {each.fingerprint for each in self._keeper.authority.records.sessions}
+        ended = [fingerprint(secret) for secret in cookies_named(head_of(scope), self._cookie)]
+        for print_ in ended:
+            if print_ in known:
+                await self._keeper.change(partial(Records.without_session, fingerprint=print_))
+
+    def _with_cookie(self, response: Response, scope: Scope, secret: str, max_age_s: int | None = None) -> Response:
+        response.set_cookie(
+            self._cookie,
+            secret,
+            max_age_s,
+            path=_cookie_path(scope),
+            secure=scope["scheme"] == "https",
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+
+class _Waiting:
+    """Counts a login that waits.
+
+    Raises:
+        BusyError: too many wait.
+    """
+
+    def __init__(self, waiting: dict[str, int], address: str) -> None:
+        self._waiting = waiting
+        self._address = address
+
+    def __enter__(self) -> None:
+        of_address = self._waiting.get(self._address, 0)
+        if of_address >= MAX_WAITING_OF_ADDRESS or sum(self._waiting.values()) >= MAX_WAITING:
+            raise BusyError("too many logins wait: try again in a few seconds", 5)
+        self._waiting[self._address] = of_address + 1
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting[self._address] -= 1
+        if not self._waiting[self._address]:
+            del self._waiting[self._address]
+
+
+# --- cookies and redirects ---
+
+
+def cookie_name(path: Path) -> str:
+    """Return the name of the cookie for the users of an access file.
+
+    A browser sends a cookie to every port of a host. So boards with other users have another name, and those with the
+    same users share a login.
+    """
+    return f"tickboard_{hashlib.sha256(str(path.absolute()).encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def cookies_named(head: Head, name: str) -> Sequence[str]:
+    """Return the values of a cookie in a request."""
+    found = []
+    for header in head.get("cookie", ()):
+        for each in header.split(";"):
+            key, _, value = each.strip().partition("=")
+            if key == name:
+                found.append(value)
+    return found
+
+
+def _cookie_path(scope: Scope) -> str:
+    return quote(scope.get("root_path", "") + "/")
+
+
+def _begun(name: str, role: Role | None) -> tuple[str, Session]:
+    secret, now = new_secret(), time.time()
+    return secret, Session(fingerprint(secret), name, now, now, role)
+
+
+def _welcome(onward: str) -> Response:
+    """Return the redirect to the board's page. Its address is relative, so it cannot lead anywhere else."""
+    where = f"./?{quote(onward, safe='=&%+,:;*~.-_')}" if onward else "./"
+    return RedirectResponse(where, 303, {"cache-control": "no-store"})
+
+
+async def _form(scope: Scope, receive: Receive) -> Form:
+    """Return what a browser has sent.
+
+    Raises:
+        PayloadError: it is not a form, or is too large or too slow.
+    """
+    kind = ",".join(head_of(scope).get("content-type", ())).partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise PayloadError("send the login form, as application/x-www-form-urlencoded", 415)
+    body = b""
+    try:
+        async with asyncio.timeout(FORM_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise PayloadError("the form is incomplete")
+                body += message.get("body", b"")
+                if len(body) > MAX_FORM_BYTES:
+                    raise PayloadError(f"the form has more than {MAX_FORM_BYTES} bytes", 413)
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        raise PayloadError("the form arrived too slowly", 408) from None
+    sent = _parameters(body.decode(errors="replace"))
+    return Form(**{name: sent[name][0] for name in Form.__struct_fields__ if name in sent})
+
+
+def _parameters(text: str) -> dict[str, list[str]]:
+    """Return the parameters of a query or a form.
+
+    Raises:
+        PayloadError: there are too many.
+    """
+    try:
+        return parse_qs(text, keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        raise PayloadError("there are too many parameters: send 20 at most") from None
+
+
+# --- pages ---
+
+
+def page(
+    problem: str = "", *, onward: str = "", name: str = "", status: int = 200, action: str = "./login"
+) -> Response:
+    """Return the login page.
+
+    Args:
+        problem: what went wrong before; empty: nothing.
+        onward: the query to take along.
+        name: what was entered before.
+        status: the HTTP status.
+        action: the address that the form is sent to, relative to the page's.
+    """
+    return _document(
+        "Log in",
+        f"""{f'<p class="wrong" role="alert">{html.escape(problem)}</p>' if problem else ""}
+<form method="post" action="{action}">
+<input type="hidden" name="next" value="{html.escape(onward)}">
+<label for="name">Name</label>
+<input id="name" name="name" value="{html.escape(name[:64])}" autocomplete="username" autocapitalize="none" required>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button type="submit">Log in</button>
+</form>
+<p>No password, or forgotten? On the machine that serves the board, run <code>tickboard login</code>.</p>""",
+        status,
+    )
+
+
+def link_page(name: str, once: str) -> Response:
+    """Return the page of a one-time link. Mail and chat programs open links to look at them, but press no button."""
+    return _document(
+        "Log in",
+        f"""<form method="post" action="../login">
+<input type="hidden" name="once" value="{html.escape(once)}">
+<p>This link logs you in as <strong>{html.escape(name)}</strong>, once.</p>
+<button type="submit">Log in</button>
+</form>""",
+    )
+
+
+def _document(title: str, content: str, status: int = 200) -> Response:
+    text = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · Tickboard</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Tickboard</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+    return Response(
+        text,
+        status,
+        # With the policy no-referrer, a browser would send its form with the Origin `null`.
+        {"cache-control": "no-store", "content-security-policy": POLICY, "referrer-policy": "same-origin"},
+        "text/html; charset=utf-8",
+    )

@@ -1,0 +1,66 @@
+"""The identity of whoever makes a request: the gate of access puts it into the scope, and routes read it.
+
+Without a gate, as on loopback, nobody is asked to log in.
+"""
+
+from functools import partial
+
+from starlette.types import Scope
+
+from tickboard.access.authority import listed
+from tickboard.access.credentials import id_of
+from tickboard.access.roles import Identity
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.source import Source
+
+IDENTITY = "tickboard.identity"
+"""The key in a request's scope."""
+
+
+def identity_of(scope: Scope) -> Identity | None:
+    """Return who makes a request; None: nobody was asked to log in."""
+    identity: Identity | None = scope.get(IDENTITY)
+    return identity
+
+
+def is_anonymous(scope: Scope) -> bool:
+    """Return whether people have to log in, and whoever makes this request has not."""
+    return IDENTITY in scope and scope[IDENTITY] is None
+
+
+def signed(scope: Scope, by: str) -> str:
+    """Return the name under which a change is made: that of the identity, or else the one that was sent."""
+    identity = identity_of(scope)
+    return by if identity is None else identity.name
+
+
+def source_of(scope: Scope, intake: Intake, protocol: str) -> Source:
+    """Return the source of a request that sends metrics: one for each address, and for each token from there.
+
+    Args:
+        scope: the request's.
+        intake: the board's.
+        protocol: how it sends them, for the source's name.
+
+    Raises:
+        LimitError: there are too many sources.
+    """
+    client = scope.get("client")
+    address = client[0] if client else "local"
+    identity = identity_of(scope)
+    if identity is None:
+        return intake.sender(f"{protocol} {address}")
+    token = id_of(identity.credential.partition(" ")[2])
+    return intake.sender(
+        f"{protocol} {address} as {identity.name} {token}",
+        None if identity.metrics is None else partial(listed, identity.metrics),
+    )
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path of a request without the prefix of the board, as Starlette's routes see it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and (path == root or path.startswith(f"{root}/")):
+        return path[len(root) :]
+    return path
