@@ -5,6 +5,7 @@ import contextlib
 import httpx
 import msgspec
 
+from tickboard.client.authorization import authorized
 from tickboard.client.fetch import FAILURES, fetch
 from tickboard.errors import InputError
 from tickboard.output.secrets import public, redacted, remember_url
@@ -48,7 +49,7 @@ def probe(url: str, timeout_s: float = TIMEOUT_S) -> tuple[bool, str]:
     remember_url(address)
     shown = public(address)
     try:
-        fetched = fetch(address, {}, timeout_s, MAX_BYTES)
+        fetched = fetch(address, authorized(address, {}, None), timeout_s, MAX_BYTES)
     except FAILURES as error:
         why = one_line(redacted(str(error)), MAX_LINE) or type(error).__name__
         return False, f"failing: {shown} does not answer: {why}"

@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from tickboard.client.authorization import authorized
 from tickboard.client.target import checked_headers
 from tickboard.errors import InputError, RefusedError
 from tickboard.output.secrets import public, redacted, remember_headers, remember_url
@@ -103,6 +104,7 @@ def answer_of(
     body: bytes | None = None,
     doing: str = READ,
     names: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> bytes:
     """Ask, and return the content of the answer.
 
@@ -114,9 +116,10 @@ def answer_of(
         body: the JSON to post; None: it is a GET.
         doing: what the question does, for errors.
         names: how errors name the question's parameters, by their names in the request.
+        token: sent as the credential; None: that of the environment, if there is one.
 
     Raises:
-        InputError: a header or the timeout cannot be used.
+        InputError: a header, the token or the timeout cannot be used.
         RefusedError: the board cannot be reached or refuses to answer.
     """
     from tickboard.client.fetch import FAILURES, fetch
@@ -124,6 +127,7 @@ def answer_of(
     timeout_s = duration(timeout)
     sent = checked_headers({} if headers is None else headers)
     remember_headers(sent)
+    sent = authorized(url, sent, token)
     try:
         fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES, body)
     except FAILURES as error:

@@ -21,6 +21,7 @@ def changes(
     baseline_end: Time | None = None,
     limit: int = 20,
     headers: Mapping[str, str] | None = None,
+    token: str | None = None,
     timeout: Duration = TIMEOUT_S,
 ) -> Changes:
     """Return what changed on a board that runs elsewhere: ``tickboard.changes(url, start="-10m")``.
@@ -38,6 +39,7 @@ def changes(
         baseline_end: its end, exclusive. None: the beginning of the range.
         limit: the most series to return, 1 to 10,000.
         headers: sent with the request, for example for a proxy in front of the board.
+        token: a token with the role viewer, if the board needs a login; None: that in ``TICKBOARD_TOKEN``.
         timeout: how long the answer may take.
 
     Raises:
@@ -48,7 +50,9 @@ def changes(
     names = {"from": "start", "to": "end", "baseline_from": "baseline_start", "baseline_to": "baseline_end"}
     parameters = [(name, time_parameter(names[name], at)) for name, at in given.items() if at is not None]
     parameters.append(("limit", number_parameter("limit", limit, 10_000)))
-    body = answer_of(url, question_url(url, "/api/changes", parameters, metrics), headers, timeout, names=names)
+    body = answer_of(
+        url, question_url(url, "/api/changes", parameters, metrics), headers, timeout, token=token, names=names
+    )
     try:
         return changes_of(msgspec.json.decode(body, type=ChangesAnswer))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InputError):

@@ -3,6 +3,7 @@
 import random
 import re
 import ssl
+from collections.abc import Mapping
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -55,13 +56,14 @@ LOST = (OSError, ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidURI, P
 """The exceptions of opening and reading if there is no connection or it was lost."""
 
 
-async def open_connection(address: str) -> ClientConnection:
-    """Open a connection and return it; raises `LOST`."""
+async def open_connection(address: str, headers: Mapping[str, str]) -> ClientConnection:
+    """Open a connection, with headers in its handshake, and return it; raises `LOST`."""
     # The library does flow control: with 16 unread messages it stops reading, and the server sends this slow viewer
     # less. It also sends the pings that detect a server that has vanished.
     try:
         connection = await _Opening(
             address,
+            additional_headers=headers,
             subprotocols=[SUBPROTOCOL],
             compression=None,  # floats hardly compress, and the server does not offer it
             max_size=MAX_MESSAGE_BYTES,
@@ -79,9 +81,14 @@ class _Opening(open_websocket):
     """A handshake that follows redirects on the same host only: no server sends this process to another machine."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        found = super().process_redirect(exc)
-        if isinstance(found, str) and parse_uri(found).host != self.ws_uri.host:
-            return SecurityError(f"it redirects to {public(found)}: give that address, if it is the board's")
+        # It removes credentials if the scheme or the port differ, too.
+        headers, found = self.additional_headers, super().process_redirect(exc)
+        if isinstance(found, str):
+            there = parse_uri(found)
+            if there.host != self.ws_uri.host:
+                return SecurityError(f"it redirects to {public(found)}: give that address, if it is the board's")
+            if there.secure and not self.ws_uri.secure:
+                self.additional_headers = headers
         return found
 
 
@@ -101,7 +108,9 @@ def may_pass(error: Exception) -> bool:
 def explain_failure(address: str, error: Exception) -> str:
     """Return the message for a first connection that failed permanently, and how to fix it."""
     fix = "give the address that you open in a browser"
-    if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403, 421}:
+    if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403}:
+        fix = "give a token with the role viewer, as token= or in TICKBOARD_TOKEN, or what a proxy in front needs"
+    elif isinstance(error, InvalidStatus) and error.response.status_code == 421:
         fix = "check whether a proxy in front of the board needs a login, or the server an --allow-host"
     elif isinstance(error, ssl.SSLError):
         fix = "use the name that the certificate is for, and one that this machine trusts"

@@ -21,6 +21,7 @@ def history(
     end: Time = "now",
     points: int = 500,
     headers: Mapping[str, str] | None = None,
+    token: str | None = None,
     timeout: Duration = TIMEOUT_S,
 ) -> HistoryData:
     """Return what a board that runs elsewhere recorded: ``tickboard.history(url, "cpu_usage", start="-1d")``.
@@ -35,6 +36,7 @@ def history(
         end: its end, exclusive.
         points: the most buckets for each series, 1 to 5,000; two more cover the ends of the range.
         headers: sent with the request, for example for a proxy in front of the board.
+        token: a token with the role viewer, if the board needs a login; None: that in ``TICKBOARD_TOKEN``.
         timeout: how long the answer may take.
 
     Raises:
@@ -42,7 +44,7 @@ def history(
         RefusedError: the board cannot be reached or refuses to answer, or the server is not a board.
         ProtocolError: the answer breaks the protocol.
     """
-    body = answer_of(url, history_url(url, metrics, start, end, points), headers, timeout, names=NAMES)
+    body = answer_of(url, history_url(url, metrics, start, end, points), headers, timeout, token=token, names=NAMES)
     if not body.startswith(MAGIC):
         raise RefusedError(refusal(url, "the answer is not a history: give the address of a board"))
     try:

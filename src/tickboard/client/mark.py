@@ -31,6 +31,7 @@ def mark(
     until: Time | None = None,
     by: str = "",
     headers: Mapping[str, str] | None = None,
+    token: str | None = None,
     timeout: Duration = TIMEOUT_S,
 ) -> Mark:
     """Mark a moment, or a span of time, on a board that runs elsewhere: ``tickboard.mark(url, "deployed 1.4")``.
@@ -46,6 +47,8 @@ def mark(
         until: when it ended; None: it is a moment.
         by: who or what made the mark.
         headers: sent with the request, for example for a proxy in front of the board.
+        token: a token with the role operator, if the board needs a login; None: that in ``TICKBOARD_TOKEN``. Its name
+            replaces `by`.
         timeout: how long the answer may take.
 
     Returns:
@@ -55,7 +58,7 @@ def mark(
         InputError: an argument cannot be used.
         RefusedError: the board cannot be reached or refuses the mark, or the server is not a board.
     """
-    return make_mark(url, text, at, until, by, headers, timeout)
+    return make_mark(url, text, at, until, by, headers, timeout, token=token)
 
 
 def make_mark(
@@ -67,6 +70,7 @@ def make_mark(
     headers: Mapping[str, str] | None = None,
     timeout: Duration = TIMEOUT_S,
     names: Mapping[str, str] = ARGUMENTS,
+    token: str | None = None,
 ) -> Mark:
     """Do what `mark` does, with other names for its arguments in errors."""
     address = question_url(url, "/api/marks", [], [], names["url"])
@@ -79,7 +83,7 @@ def make_mark(
         None if until is None else time_parameter(names["until"], until),
         encodable(by),
     )
-    body = answer_of(url, address, headers, timeout, encode(request), "mark", names)
+    body = answer_of(url, address, headers, timeout, encode(request), "mark", names, token)
     try:
         made = msgspec.json.decode(body, type=_Answer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

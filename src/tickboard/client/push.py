@@ -48,6 +48,7 @@ def push(
     interval: Duration = 1.0,
     labels: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> "Push":
     """Return a client that sends this program's numbers to a board.
 
@@ -56,11 +57,12 @@ def push(
         interval: time between two sends: ``"5s"``, seconds or a timedelta.
         labels: labels of every series: ``{"host": "a"}``.
         headers: sent with every request, for example for a proxy in front of the board.
+        token: a token with the role sender, if the board needs a login; None: that in ``TICKBOARD_TOKEN``.
 
     Raises:
         InputError: an argument cannot be used. Recording and sending never raise.
     """
-    return Push(url, interval=interval, labels=labels, headers=headers)
+    return Push(url, interval=interval, labels=labels, headers=headers, token=token)
 
 
 class Push:
@@ -80,6 +82,7 @@ class Push:
         interval: Duration = 1.0,
         labels: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        token: str | None = None,
     ) -> None:
         try:
             interval_s = duration(interval)
@@ -91,7 +94,7 @@ class Push:
             raise InputError(f'labels is a {type(labels).__name__}: give texts by name, as {{"host": "a"}}')
         self.sent = 0
         self.refused = 0
-        self._target = Target(url, {} if headers is None else headers)
+        self._target = Target(url, {} if headers is None else headers, token)
         self._interval_s = self._pause_s = interval_s
         self._handles = PushHandles(labels or {}, self._begin)
         self._wake = threading.Event()

@@ -11,6 +11,7 @@ from json import loads
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
+from tickboard.client.authorization import authorized
 from tickboard.errors import InputError
 from tickboard.output.secrets import public, remember_headers, remember_url
 from tickboard.output.text import one_line
@@ -78,7 +79,7 @@ class RefusedPushError(Exception):
 class Target:
     """The address of a board and the connection to it; for one thread."""
 
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], token: str | None = None) -> None:
         try:
             parts = urlsplit(url)
             good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -96,6 +97,7 @@ class Target:
             own["Authorization"] = f"Basic {b64encode(who.encode()).decode()}"
         given = checked_headers(headers, _OWN_HEADERS)
         remember_headers(given)
+        given = authorized(url, given, token)
         names = {name.lower() for name in given}
         self._headers = {name: value for name, value in own.items() if name.lower() not in names} | given
         self._connection: HTTPConnection | None = None

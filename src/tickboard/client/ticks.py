@@ -5,8 +5,8 @@ this process.
 """
 
 import asyncio
-from collections.abc import Iterator
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -31,10 +31,12 @@ class Ticks:
     Args:
         address: the WebSocket's address, with the subscription.
         decoder: decodes the messages and keeps the position.
+        headers: sent with the handshake.
     """
 
-    def __init__(self, address: str, decoder: Decoder) -> None:
+    def __init__(self, address: str, decoder: Decoder, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self._address = address
+        self._headers = headers
         self._decoder = decoder
         self._waiting: Iterator[Tick] = iter(())
         self._socket: ClientConnection | None = None
@@ -129,7 +131,7 @@ class Ticks:
         position = self._decoder.position
         more = f"{'&' if '?' in self._address else '?'}changes=1"
         more += f"&since={quote(position, safe='')}" if position else ""
-        socket = await connection.open_connection(self._address + more)
+        socket = await connection.open_connection(self._address + more, self._headers)
         self._worked = True
         return socket
 

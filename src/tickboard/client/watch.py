@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from tickboard.client.authorization import authorized
 from tickboard.client.decoder import Decoder
 from tickboard.errors import InputError
 from tickboard.metrics.selectors import MAX_GLOBS
@@ -20,7 +21,14 @@ MAX_ADDRESS_BYTES = 7_900
 """The longest address with its subscription: servers accept a first line of 8,192 bytes, and a position is added."""
 
 
-def connect(url: str, *, metrics: Iterable[str] = (), since: str | None = None, history: bool = False) -> "Ticks":
+def connect(
+    url: str,
+    *,
+    metrics: Iterable[str] = (),
+    since: str | None = None,
+    history: bool = False,
+    token: str | None = None,
+) -> "Ticks":
     """Watch a board: iterate over what this returns with ``async for``.
 
     Iteration begins with the newest tick and never ends by itself. A lost connection is opened again, followed by the
@@ -32,6 +40,7 @@ def connect(url: str, *, metrics: Iterable[str] = (), since: str | None = None, 
         metrics: only these, by name, glob or label: ``["cpu_usage", "disk_*"]``. None: all.
         since: the `Tick.position` of the last tick that you processed, to continue after it.
         history: begin with the board's whole window, oldest tick first. Ignored if `since` is given.
+        token: a token with the role viewer, if the board needs a login; None: that in ``TICKBOARD_TOKEN``.
 
     Raises:
         InputError: an argument cannot be used.
@@ -39,7 +48,8 @@ def connect(url: str, *, metrics: Iterable[str] = (), since: str | None = None, 
     # Imported here, because it loads asyncio and websockets.
     from tickboard.client.ticks import Ticks
 
-    return Ticks(websocket_url(url, metrics), Decoder(since or "", history=history))
+    address = websocket_url(url, metrics)
+    return Ticks(address, Decoder(since or "", history=history), authorized(url, {}, token))
 
 
 def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
