@@ -50,6 +50,7 @@ from tickboard.running.running_board import BoardSpec, RunningBoard
 from tickboard.running.sampling import Sampler, check_function, function_name
 from tickboard.schedule import Duration
 from tickboard.sending.options import RemoteWriteOptions
+from tickboard.server.access.authorized import Authorize
 from tickboard.server.requests.allowed import ARGUMENT, Allowed
 from tickboard.server.routes.rates import ChangeRates
 from tickboard.settings import Settings, read_settings
@@ -94,10 +95,13 @@ class Board(MetricDeclarations, PanelDeclarations):
             ``"board.example.com"``.
         allow_origins: other sites whose pages may watch, read and write: ``"https://wiki.example.com"``.
         allow_frames: other sites whose pages may show the board in a frame; ``"self"``: the board's own site.
+        authorize: a function, plain or async, of the ASGI scope of each request. It returns ``"viewer"``,
+            ``"operator"``, ``"sender"``, ``"admin"``, or a pair of these and a name; or None, so that the request is
+            refused. For a board in an application whose users may not all see or change it.
 
     Raises:
         InputError: a limit is not a whole number of 0 or more, `forget` is not a duration, an option of the history
-            cannot be used, or an allowed name or origin is malformed.
+            cannot be used, an allowed name or origin is malformed, or `authorize` cannot be called.
 
     Attributes:
         registry: the board's metrics and series, for sources that write to them.
@@ -128,6 +132,7 @@ class Board(MetricDeclarations, PanelDeclarations):
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
         allow_frames: Iterable[str] = (),
+        authorize: Authorize | None = None,
     ) -> None:
         self.title = title
         remember_environment(os.environ)
@@ -158,6 +163,8 @@ class Board(MetricDeclarations, PanelDeclarations):
             _history_refusal,
         )
         self.allowed = Allowed.read(allow_hosts, allow_origins, allow_frames, ARGUMENT)
+        if authorize is not None and not callable(authorize):
+            raise InputError(f"Board(authorize={authorize!r:.40}): give a function of the ASGI scope")
         self._samplers: list[Sampler] = []
         self._gauge_functions = GaugeFunctions(self.registry, self._samplers)
         self._listeners: list[Listener] = []
@@ -172,7 +179,7 @@ class Board(MetricDeclarations, PanelDeclarations):
         given = {"interval_ms": interval_ms, "window_size": window_size}
         self._defaults = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
         self._live: RunningBoard | None = None
-        self._mounting = Mounting(self._require_live, self.allowed)
+        self._mounting = Mounting(self._require_live, self.allowed, authorize)
 
     # --- metrics ---
 

@@ -13,14 +13,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tickboard.errors import PortTakenError, TickboardError, UsedError
 from tickboard.output.logs import log
 from tickboard.output.secrets import redacted
 from tickboard.output.text import escaped
-from tickboard.problems import described
+from tickboard.problems import Reporter, described
 from tickboard.running.running_board import RunningBoard
+from tickboard.server.access.authorized import Authorize, AuthorizedByApplication
 from tickboard.server.requests.allowed import Allowed
 from tickboard.server.requests.guard import READING, Guard
 from tickboard.server.requests.refusal import error_response, refuse
@@ -41,11 +42,15 @@ class Mounting:
     Args:
         live: returns the served board, and creates it on the first call; it may block for a second.
         allowed: who may access it, besides its own pages.
+        authorize: says who may do what; None: everyone may do everything.
     """
 
-    def __init__(self, live: Callable[[], RunningBoard], allowed: Allowed) -> None:
+    def __init__(self, live: Callable[[], RunningBoard], allowed: Allowed, authorize: Authorize | None = None) -> None:
         self._live = live
-        self._guard = Guard(self._serve, allowed=lambda: allowed, flags=False)
+        gated: ASGIApp = self._serve
+        if authorize is not None:
+            gated = AuthorizedByApplication(gated, authorize, self._problems)
+        self._guard = Guard(gated, allowed=lambda: allowed, flags=False)
         self._running: RunningBoard | None = None
         self._refusal = ""
         self._again_at = 0.0
@@ -71,6 +76,9 @@ class Mounting:
                 await live.app(scope, receive, send)
         else:
             await refuse(_later(self._refusal), scope, receive, send)
+
+    def _problems(self) -> Reporter | None:
+        return None if self._running is None else self._running.hub.problems
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

@@ -1,0 +1,160 @@
+"""A mounted board with `authorize=`: the application says who may do what, and whatever its function does, closed."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Scope
+from tests.security.access import INCLUDES, READ, WRITE, allowed
+from tests.security.raw import exchange, handshake
+from tests.security.test_access_routes import request
+from tests.serving import serve_app, wait_for
+
+from tickboard import Board
+from tickboard.errors import InputError
+from tickboard.server.access import authorized
+
+
+def role_in_header(scope: Scope) -> Any:
+    return dict(scope["headers"]).get(b"x-role", b"").decode() or None
+
+
+async def role_in_header_later(scope: Scope) -> Any:
+    await asyncio.sleep(0)
+    return role_in_header(scope)
+
+
+@contextlib.contextmanager
+def mounted(authorize: Callable[[Scope], Any]) -> Iterator[tuple[int, Board]]:
+    board = Board("Mounted", authorize=authorize)
+    board.gauge("cpu")
+    with serve_app(Starlette(routes=[Mount("/live", board)], lifespan=board.lifespan)) as port:
+        yield port, board
+
+
+@pytest.fixture(scope="module", params=[role_in_header, role_in_header_later])
+def port(request: pytest.FixtureRequest) -> Iterator[int]:
+    with mounted(request.param) as (port, _):
+        yield port
+
+
+@pytest.mark.parametrize("role", INCLUDES)
+def test_every_route_needs_its_role(port: int, role: str) -> None:
+    headers = {} if role == "nobody" else {"X-Role": role}
+    refused = 401 if role == "nobody" else 403
+    for method, table in (("GET", READ), ("POST", WRITE), ("DELETE", WRITE)):
+        for path, needed in table.items():
+            if path.startswith("//") or path == "/login":
+                continue
+            status = exchange(port, request(method, f"/live{path}", **headers)).status
+            assert (status == refused) is (not allowed(role, needed)), (role, method, path, status)
+    status = exchange(port, handshake("/live/ws/metrics", **headers)).status
+    assert status == (101 if allowed(role, "viewer") else refused)
+
+
+def test_without_it_a_board_is_as_open_as_its_application() -> None:
+    board = Board("Open")
+    with serve_app(Starlette(routes=[Mount("/live", board)], lifespan=board.lifespan)) as port:
+        for path in ("/live/api/board", "/live/metrics"):
+            assert exchange(port, request(target=path)).status == 200
+        assert exchange(port, handshake("/live/ws/metrics")).status == 101
+
+
+def test_a_change_is_signed_with_the_name_that_it_returns() -> None:
+    with mounted(lambda _: ("operator", "ann")) as (port, _):
+        made = httpx.post(f"http://127.0.0.1:{port}/live/api/marks", json={"text": "x", "by": "mallory"})
+        assert made.json()["by"] == "ann"
+        assert httpx.get(f"http://127.0.0.1:{port}/live/api/me").json() == {"name": "ann", "role": "operator"}
+
+
+def fails(_: Scope) -> None:
+    raise ValueError("secret text")
+
+
+def exits(_: Scope) -> None:
+    raise SystemExit(3)
+
+
+def interrupts(_: Scope) -> None:
+    raise KeyboardInterrupt
+
+
+async def is_cancelled(_: Scope) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+
+
+async def hangs(_: Scope) -> None:
+    await asyncio.Event().wait()
+
+
+BAD: list[Callable[[Scope], Any]] = [
+    fails,
+    exits,
+    interrupts,
+    is_cancelled,
+    hangs,
+    lambda _: True,
+    lambda _: 1,
+    lambda _: "root",
+    lambda _: "",
+    lambda _: ("admin",),
+    lambda _: ("admin", 5),
+    lambda _: ["admin"],
+    lambda _: b"admin",
+    lambda _: {"admin": 1},
+    lambda _: object,
+]
+
+
+@pytest.mark.parametrize("authorize", BAD, ids=lambda each: each.__name__)
+def test_whatever_it_does_nobody_gets_in_and_a_problem_says_so(
+    authorize: Callable[[Scope], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authorized, "ANSWER_S", 0.1)
+    with mounted(authorize) as (port, board):
+        for _ in range(2):
+            assert exchange(port, request(target="/live/api/board")).status == 503
+            assert exchange(port, handshake("/live/ws/metrics")).status == 503
+            assert exchange(port, request(target="/live/api/health")).status == 200
+        wait_for(lambda: "authorize" in board.hub.problems)
+        assert "nobody gets in" in board.hub.problems["authorize"].message
+
+
+def test_the_problem_is_over_when_it_works_again() -> None:
+    answers: list[Any] = ["nonsense", "viewer"]
+    with mounted(lambda _: answers.pop(0)) as (port, board):
+        assert exchange(port, request(target="/live/api/board")).status == 503
+        assert "authorize" in board.hub.problems
+        assert exchange(port, request(target="/live/api/board")).status == 200
+        assert "authorize" not in board.hub.problems
+
+
+def test_it_cannot_change_the_scope_of_the_board() -> None:
+    def changes(scope: Scope) -> str:
+        scope["path"] = "/api/health"
+        return "sender"
+
+    with mounted(changes) as (port, _):
+        assert exchange(port, request(target="/live/api/board")).status == 403
+
+
+def test_details_of_problems_are_for_admins() -> None:
+    with mounted(role_in_header) as (port, board):
+        wait_for(lambda: board._live is not None and board._live.running)
+        board.report_problem("mine", "everyone sees this")
+        for role in ("viewer", "admin"):
+            answer = exchange(port, request(target="/live/api/board", **{"X-Role": role}))
+            assert b"everyone sees this" in answer.body
+
+
+def test_something_that_cannot_be_called_is_refused() -> None:
+    with pytest.raises(InputError, match="give a function of the ASGI scope"):
+        Board(authorize="admin")  # type: ignore[arg-type]
