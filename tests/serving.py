@@ -49,7 +49,7 @@ class Server:
         if not self._greeted.wait(START_S):
             process.kill()
             process.wait()
-        found = re.search(r"http://(?:\[[^\]\s]+\]|[^\s:]+):(\d+)", self.output())
+        found = re.search(r"https?://(?:\[[^\]\s]+\]|[^\s:]+):(\d+)", self.output())
         assert found, f"no address in: {self.output()!r}"
         self.port = int(found[1])
         self.url = f"http://127.0.0.1:{self.port}/"

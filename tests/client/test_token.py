@@ -1,10 +1,12 @@
 """Tokens of the clients: sent to the board that they are for, and to nobody else; errors name the missing role."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from tests.security.test_access_routes import BOARD
 from tests.serving import Server, serve
 
 import tickboard
+from tickboard.access.roles import Role
 from tickboard.client.authorization import authorized
 from tickboard.errors import InputError, RefusedError
 from tickboard.output.secrets import redacted
@@ -35,7 +38,8 @@ class Board:
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     accounts = Accounts(tmp_path_factory.mktemp("access") / "access.json")
-    tokens = {role: accounts.token(role) for role in ("viewer", "sender", "operator")}  # type: ignore[arg-type]
+    roles: tuple[Role, ...] = ("viewer", "sender", "operator")
+    tokens: dict[str, str] = {role: accounts.token(role) for role in roles}
     history = accounts.file.path.parent / "history.sqlite"
     with serve("run", BOARD, "--auth", "required", *accounts.flags, "--history", str(history)) as server:
         yield Board(server, tokens)
@@ -59,7 +63,7 @@ def read(url: str, token: str | None = None) -> object:
 
 
 def test_each_client_sends_its_token(board: Board) -> None:
-    assert asyncio.run(first_tick(board.url, board.viewer)).values
+    assert asyncio.run(first_tick(board.url, board.viewer)).position
     assert pushed(board.url, board.sender).sent == 1
     assert read(board.url, board.viewer) is not None
     assert tickboard.changes(board.url, start="-10s", token=board.viewer) is not None
@@ -68,7 +72,7 @@ def test_each_client_sends_its_token(board: Board) -> None:
 
 def test_the_environment_has_a_token_for_all_of_them(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKBOARD_TOKEN", board.operator)
-    assert asyncio.run(first_tick(board.url)).values
+    assert asyncio.run(first_tick(board.url)).position
     assert read(board.url) is not None
     assert tickboard.mark(board.url, "deployed").by == "a operator"
     monkeypatch.setenv("TICKBOARD_TOKEN", board.sender)
@@ -113,7 +117,7 @@ def test_push_logs_the_role_that_is_missing(board: Board, caplog: pytest.LogCapt
         ("http://a", {}, 5),
     ],
 )
-def test_a_token_that_cannot_be_sent_is_refused(url: str, headers: dict[str, str], token: str) -> None:
+def test_a_token_that_cannot_be_sent_is_refused(url: str, headers: dict[str, str], token: Any) -> None:
     with pytest.raises(InputError, match="token="):
         authorized(url, headers, token)
 
@@ -144,11 +148,9 @@ def test_no_redirect_carries_a_token_to_another_host_or_port(call: str, status: 
         for host in ("127.0.0.1", "localhost"):
             target = f"http://{host}:{other}/elsewhere"
             here: list[bytes] = []
-            with answering(body(b"", f"Location: {target}", status=status), here) as port:
-                try:
-                    CALLS[call](f"http://127.0.0.1:{port}", TOKEN)
-                except RefusedError:
-                    pass
+            answers = body(b"", f"Location: {target}", status=status)
+            with answering(answers, here) as port, contextlib.suppress(RefusedError):
+                CALLS[call](f"http://127.0.0.1:{port}", TOKEN)
             assert here
             assert f"Bearer {TOKEN}".encode() in here[0]
     assert all(TOKEN.encode() not in each for each in there)

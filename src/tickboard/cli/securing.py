@@ -10,6 +10,7 @@ from tickboard.access.file import AccessFile
 from tickboard.access.links import new_link
 from tickboard.cli.password_file import add_admin
 from tickboard.cli.serving_options import Options
+from tickboard.errors import InputError
 from tickboard.problems import Reporter
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.uvicorn.listening import is_loopback, url_from_elsewhere
@@ -26,17 +27,19 @@ def keeper_of(options: Options, bound: str, named: str, problems: Callable[[], R
 
     Raises:
         AccessError: people have to log in, and the access file cannot be used.
-        InputError: the file that ``TICKBOARD_PASSWORD_FILE`` names cannot be used.
+        InputError: the file that ``TICKBOARD_PASSWORD_FILE`` names, or a flag, cannot be used.
     """
-    auth = options.auth or ("none" if is_loopback(bound) else "required")
+    auth = options.auth or ("none" if is_loopback(bound) and options.proxy is None else "required")
     if auth == "none":
+        if options.proxy is not None:
+            raise InputError("--trusted-proxy with --auth none: nobody logs in then; leave one of them out")
         return None
     file = AccessFile(options.access_path)
     add_admin(file, os.environ)
     return Keeper(file, Authority(named), problems)
 
 
-def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: Keeper | None) -> list[str]:
+def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: Keeper | None, scheme: str) -> list[str]:
     """Return the lines that are printed at the start: who may do what, and how to log in.
 
     A link is made if nobody could log in otherwise, or if a person reads this in a terminal. Logs keep what is printed,
@@ -48,10 +51,12 @@ def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: K
     is_local = is_loopback(listening.getsockname()[0])
     if keeper is None:
         return [] if is_local else ["  Anyone who reaches this port may see and change everything: --auth none."]
-    lines = [] if is_local else ["  Without TLS, passwords travel in clear text: see docs/deploy.md."]
+    lines = (
+        [] if is_local or scheme == "https" else ["  Without TLS, passwords travel in clear text: see docs/deploy.md."]
+    )
     has_admin = any(each.role == "admin" and each.password for each in keeper.authority.records.people)
     if has_admin and not sys.stdout.isatty():
         return [*lines, "  People log in; tickboard login prints a link that logs an admin in once."]
     link = new_link(keeper.file, None)
-    address = f"{url_from_elsewhere(host, listening)}{path or '/'}login/{link}"
+    address = f"{url_from_elsewhere(host, listening, scheme)}{path or '/'}login/{link}"
     return [*lines, "  People log in. This link logs an admin in, once, within ten minutes:", f"  {address}"]

@@ -22,7 +22,8 @@ from tickboard.panels.chosen import Snapshot
 from tickboard.server.access.access_gate import AccessGate
 from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
-from tickboard.server.uvicorn.listening import listen, url_of
+from tickboard.server.requests.strict_transport import StrictTransport
+from tickboard.server.uvicorn.listening import is_loopback, listen, url_of
 from tickboard.server.uvicorn.serving import Program, uvicorn_config
 
 if TYPE_CHECKING:
@@ -136,22 +137,26 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
 
     if options.remote_write is not None and is_exposed(options.remote_write):
         log.warning("%s", exposed("--remote-write", options.remote_write))
-    flags = options.allowed
+    flags, tls, proxy = options.allowed, options.tls, options.proxy
+    scheme = "http" if tls is None else "https"
     with listen(options.host, options.port) as listening:
         bound = listening.getsockname()[0]
         keeper = keeper_of(options, bound, named, lambda: hub().problems)
-        gated = served if keeper is None else AccessGate(served, keeper, lambda: hub().problems)
+        gated = served if keeper is None else AccessGate(served, keeper, lambda: hub().problems, proxy)
         limited, gate = options.limited(gated, lambda: hub().traffic)
         guarded: ASGIApp = Guard(limited, bound, [options.host], lambda: flags | board().allowed)
         if keeper is None:
             guarded = DetailAccess(guarded, bound)
+        if options.hsts is not None:
+            guarded = StrictTransport(guarded, options.hsts)
         path = f"{options.prefix}/" if options.prefix else ""
         say(
-            *greeting(board(), url_of(options.host, listening) + path),
-            *greeting_of_access(options.host, listening, path, keeper),
+            *greeting(board(), url_of(options.host, listening, scheme) + path),
+            *greeting_of_access(options.host, listening, path, keeper, scheme),
             "  Ctrl-C ends it.",
         )
-        Program(uvicorn_config(guarded, gate), hub, gate).run(sockets=[listening])
+        trusted = is_loopback if proxy is None else lambda peer: is_loopback(peer) or proxy.includes(peer)
+        Program(uvicorn_config(guarded, gate, is_trusted=trusted), hub, gate, tls).run(sockets=[listening])
 
 
 def greeting(board: Board, url: str) -> list[str]:

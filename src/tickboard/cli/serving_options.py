@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from tickboard.hub.traffic import Traffic
     from tickboard.journal.journal import Journal
     from tickboard.sending.options import RemoteWriteOptions
+    from tickboard.server.access.trusted_proxy import TrustedProxy
     from tickboard.server.requests.allowed import Allowed
     from tickboard.server.uvicorn.gate import Gate
+    from tickboard.server.uvicorn.tls import Tls
 
 NONE = "none"
 """In place of a file name: keep nothing."""
@@ -91,6 +93,24 @@ class Options(Struct, frozen=True):
     access: Annotated[
         str | None,
         "The file that keeps users and tokens (TICKBOARD_ACCESS, or one for all boards of this user).",
+    ] = None
+    trusted_proxy: Annotated[
+        tuple[str, ...],
+        "The address or network of a proxy that logs people in, such as 10.0.0.2 or 10.0.0.0/24; may be repeated.",
+    ] = ()
+    proxy_user_header: Annotated[
+        str | None,
+        "The header in which that proxy passes on who it is: Remote-User, X-Forwarded-User, Tailscale-User-Login.",
+    ] = None
+    proxy_role: Annotated[
+        Literal["viewer", "operator", "admin", "none"],
+        "The role of people whom the proxy knows and tickboard user list does not.",
+    ] = "viewer"
+    tls_cert: Annotated[Path | None, "A certificate in PEM, with its chain: the server speaks HTTPS."] = None
+    tls_key: Annotated[Path | None, "Its key in PEM; by default it is in the file of --tls-cert."] = None
+    hsts: Annotated[
+        int | None,
+        "Days for which browsers use HTTPS alone for this name (Strict-Transport-Security); none by default.",
     ] = None
     allow_host: Annotated[
         tuple[str, ...],
@@ -283,6 +303,34 @@ class Options(Struct, frozen=True):
         from tickboard.server.requests.allowed import FLAG, Allowed
 
         return Allowed.read(self.allow_host, self.allow_origin, self.allow_frame, FLAG)
+
+    @property
+    def tls(self) -> "Tls | None":
+        """The certificate of the server; None: it speaks plain HTTP.
+
+        Raises:
+            InputError: the files cannot be used, or there is a key without a certificate.
+        """
+        from tickboard.server.uvicorn.tls import Tls
+
+        if self.tls_cert is None:
+            if self.tls_key is not None:
+                raise InputError("--tls-key without --tls-cert: give the certificate too")
+            return None
+        return Tls(self.tls_cert.absolute(), None if self.tls_key is None else self.tls_key.absolute())
+
+    @property
+    def proxy(self) -> "TrustedProxy | None":
+        """The proxy whose word on who people are is trusted; None: there is none.
+
+        Raises:
+            InputError: a network or the header is malformed, or one of them is missing.
+        """
+        from tickboard.server.access.trusted_proxy import TrustedProxy
+
+        if not self.trusted_proxy and self.proxy_user_header is None:
+            return None
+        return TrustedProxy.read(self.trusted_proxy, self.proxy_user_header, self.proxy_role)
 
     def limited(self, served: "ASGIApp", traffic: "Callable[[], Traffic]") -> "tuple[ASGIApp, Gate]":
         """Return an application with its prefix and the limits on its connections, and the gate before it.

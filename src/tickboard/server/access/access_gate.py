@@ -19,10 +19,12 @@ from tickboard.problems import Reporter
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.access.login import LoginPages, cookie_name, cookies_named
 from tickboard.server.access.open_streams import STREAMS
+from tickboard.server.access.trusted_proxy import TrustedProxy
 from tickboard.server.requests.detail_access import see_details
 from tickboard.server.requests.identity import IDENTITY, route_path
+from tickboard.server.requests.proxied import PEER
 from tickboard.server.requests.refusal import error_response, refuse
-from tickboard.server.requests.request_headers import Head, head_of
+from tickboard.server.requests.request_headers import head_of
 
 MAX_COOKIES = 4
 """How many cookies of our name are tried: a browser sends the one of the longest path first."""
@@ -37,9 +39,13 @@ class AccessGate:
         app: the board, with its prefix in the scope's ``root_path``.
         keeper: has the users and tokens.
         problems: returns where a failure of the gate's own parts is reported.
+        proxy: names people whom it has logged in; None: there is none.
     """
 
-    def __init__(self, app: ASGIApp, keeper: Keeper, problems: Callable[[], Reporter]) -> None:
+    def __init__(
+        self, app: ASGIApp, keeper: Keeper, problems: Callable[[], Reporter], proxy: TrustedProxy | None = None
+    ) -> None:
+        self._proxy = proxy
         self._app = app
         self._keeper = keeper
         self._problems = problems
@@ -54,7 +60,7 @@ class AccessGate:
             return self._live(scope, receive, send)
         path = route_path(scope)
         method = scope["method"] if kind == "http" else "WEBSOCKET"
-        identity = self._identity(head_of(scope))
+        identity = self._identity(scope)
         if path in {LOGIN, LOGOUT} or path.startswith(f"{LOGIN}/"):
             return self._pages(scope, receive, send, identity)
         needed = self._table.needed(path, method)
@@ -76,12 +82,16 @@ class AccessGate:
         finally:
             await supervisor.stop()
 
-    def _identity(self, head: Head) -> Identity | None:
+    def _identity(self, scope: Scope) -> Identity | None:
         """Return who makes a request. A token in a header is all that counts if there is one."""
-        authority, now = self._keeper.authority, time.time()
+        authority, head, now = self._keeper.authority, head_of(scope), time.time()
         if (given := head.get("authorization")) is not None:
             scheme, _, token = given[0].partition(" ")
             return authority.by_token(token.strip(), now) if len(given) == 1 and scheme.lower() == "bearer" else None
+        if self._proxy is not None and self._proxy.includes(scope.get(PEER, "")):
+            name = self._proxy.name_in(head)
+            if name is not None:
+                return authority.by_name(name, self._proxy.role)
         for secret in cookies_named(head, self._cookie)[:MAX_COOKIES]:
             if not is_token(secret):
                 identity = authority.by_session(secret, now)

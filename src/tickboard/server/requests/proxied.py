@@ -1,10 +1,10 @@
-"""Reads what a proxy on this machine adds: the client's address (X-Forwarded-For) and the scheme (X-Forwarded-Proto).
+"""Reads what a trusted proxy adds: the client's address (X-Forwarded-For) and the scheme (X-Forwarded-Proto).
 
-Anybody can send these headers, so they are trusted only on connections from loopback. In a list of addresses the last
-one counts: the proxy has added it, and all before it came from the client.
+Anybody can send these headers, so they count only on connections from loopback, and from proxies that are trusted. In a
+list of addresses the last one counts: the proxy has added it, and all before it came from the client.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,15 +20,28 @@ LONGEST_ADDRESS = 60
 _SCHEMES = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}
 
 
-class Proxied:
-    """ASGI middleware that sets a scope's ``client`` and ``scheme`` from the headers of a proxy on this machine."""
+PEER = "tickboard.peer"
+"""The key in a scope of the address at the other end of the socket."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Proxied:
+    """ASGI middleware that sets a scope's ``client`` and ``scheme`` from the headers of a proxy.
+
+    Args:
+        app: the application.
+        is_trusted: returns whether a proxy has this address; by default only those on this machine are trusted.
+    """
+
+    def __init__(self, app: ASGIApp, is_trusted: Callable[[str], bool] = is_loopback) -> None:
         self._app = app
+        self._is_trusted = is_trusted
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a connection on."""
-        if scope["type"] in {"http", "websocket"} and is_loopback(peer_of(scope)):
+        if scope["type"] not in {"http", "websocket"}:
+            return self._app(scope, receive, send)
+        scope[PEER] = peer = peer_of(scope)
+        if self._is_trusted(peer):
             head = head_of(scope)
             if (address := forwarded_for(head.get("x-forwarded-for", ()))) is not None:
                 scope["client"] = (address, 0)

@@ -33,7 +33,7 @@ def transport_beneath() -> asyncio.Transport | None:
     task = asyncio.current_task()
     assert task is not None
     outermost = next(waiting_in(task), None)
-    if not type(outermost).__module__.startswith("uvicorn."):
+    if not type(outermost).__module__.startswith(("uvicorn.", "tickboard.server.uvicorn.")):
         return None
     transport = getattr(outermost, "transport", None)
     return transport if hasattr(transport, "get_write_buffer_size") and hasattr(transport, "abort") else None

@@ -14,13 +14,17 @@ from functools import partial
 from typing import Any, Unpack
 
 from tickboard.problems import QUIET_S, Details, Quiet, Reporter, described
-from tickboard.server.uvicorn.gate import Gate
+from tickboard.server.uvicorn.gate import HEAD_S, Gate
+from tickboard.server.uvicorn.tls import Tls
 
 AT_ONCE = 32
 """How many connections are accepted in one step."""
 
 RETRY_S = 0.1
 """How long to wait before accepting again when there is no room."""
+
+SHUTDOWN_S = 2.0
+"""How long a TLS connection that ends may take to say so."""
 
 SOURCE = "connections"
 """The source of the reported problem."""
@@ -39,6 +43,7 @@ class Acceptor:
         connect: makes the protocol of a new connection.
         connections: the open connections.
         gate: limits their number, and ends one to make room for another.
+        tls: the server's certificate; None: it speaks plain HTTP.
         problems: where it is reported that there is no room, or that a connection cannot be served.
     """
 
@@ -49,7 +54,9 @@ class Acceptor:
         connections: Sized,
         gate: Gate,
         problems: Reporter,
+        tls: Tls | None = None,
     ) -> None:
+        self._tls = tls
         self._listening = listening
         self._connect = connect
         self._connections = connections
@@ -125,10 +132,22 @@ class Acceptor:
                 self._wait(f"{error.strerror or error}{RAISE if exhausted else ''}")
                 return
             connection.setblocking(False)
-            task = self._loop.create_task(self._loop.connect_accepted_socket(self._connect, connection))
+            task = self._loop.create_task(self._begin(connection))
             self._arriving.add(task)
             # This runs even for a task that is cancelled before its first step.
             task.add_done_callback(partial(self._arrived, connection))
+
+    async def _begin(self, connection: socket.socket) -> None:
+        if self._tls is None:
+            await self._loop.connect_accepted_socket(self._connect, connection)
+            return
+        await self._loop.connect_accepted_socket(
+            self._connect,
+            connection,
+            ssl=self._tls.context,
+            ssl_handshake_timeout=HEAD_S,
+            ssl_shutdown_timeout=SHUTDOWN_S,
+        )
 
     def _arrived(self, connection: socket.socket, task: "asyncio.Task[Any]") -> None:
         """Close a connection that could not be started, whatever the reason."""

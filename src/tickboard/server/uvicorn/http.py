@@ -359,7 +359,8 @@ class HttpConnection(HttpToolsProtocol):
         self._hold(b"")
         self._ended_at = time.monotonic()
         self._gate.move(self, self._gate.ended)
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # not under TLS: there, the deadline alone ends it
+            self.transport.write_eof()
         self.flow.resume_reading()
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -125,12 +125,12 @@ def listening_on(port: int) -> list[str]:
     return [each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN and each.laddr.port == port]
 
 
-def url_from_elsewhere(host: str, listening: socket.socket) -> str:
+def url_from_elsewhere(host: str, listening: socket.socket, scheme: str = "http") -> str:
     """Return a URL that other machines can open, if the socket listens on more than loopback."""
     bound, port = listening.getsockname()[:2]
     address = literal(bound)
     if address is None or not address.is_unspecified:
-        return url_of(host, listening)
+        return url_of(host, listening, scheme)
     family, anywhere = (socket.AF_INET, "192.0.2.1") if address.version == 4 else (socket.AF_INET6, "2001:db8::1")
     with socket.socket(family, socket.SOCK_DGRAM) as outward:
         try:
@@ -139,10 +139,10 @@ def url_from_elsewhere(host: str, listening: socket.socket) -> str:
             own = str(outward.getsockname()[0])
         except OSError:
             own = socket.gethostname()
-    return f"http://{f'[{own}]' if ':' in own else own}:{port}"
+    return f"{scheme}://{f'[{own}]' if ':' in own else own}:{port}"
 
 
-def url_of(host: str, listening: socket.socket) -> str:
+def url_of(host: str, listening: socket.socket, scheme: str = "http") -> str:
     """Return the URL to open: with the requested name, or with loopback if the socket listens on all addresses."""
     bound, port = listening.getsockname()[:2]
     address = literal(bound)
@@ -152,4 +152,4 @@ def url_of(host: str, listening: socket.socket) -> str:
         name = f"[{written}]" if written.version == 6 else str(written)
     else:
         name = host
-    return f"http://{name}:{port}"
+    return f"{scheme}://{name}:{port}"

@@ -18,6 +18,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from tickboard.hub.hub import Hub
 from tickboard.loop.garbage import Garbage
+from tickboard.loop.supervisor import Supervisor
 from tickboard.loop.watchdog import Watchdog
 from tickboard.output.logs import log
 from tickboard.problems import described
@@ -26,6 +27,8 @@ from tickboard.server.streams.client_messages import MAX_MESSAGE_BYTES
 from tickboard.server.uvicorn.accepting import Acceptor
 from tickboard.server.uvicorn.gate import Gate
 from tickboard.server.uvicorn.http import HttpConnection
+from tickboard.server.uvicorn.listening import is_loopback
+from tickboard.server.uvicorn.tls import Tls
 from tickboard.server.uvicorn.websocket import Connection
 
 TESTED = ("0.54",)
@@ -42,13 +45,19 @@ LAST_TASKS_S = 1.0
 """How long tasks may take to end once they are cancelled."""
 
 
-def uvicorn_config(app: ASGIApp, gate: Gate, log_level: str | None = None) -> uvicorn.Config:
+def uvicorn_config(
+    app: ASGIApp,
+    gate: Gate,
+    log_level: str | None = None,
+    is_trusted: Callable[[str], bool] = is_loopback,
+) -> uvicorn.Config:
     """Return uvicorn's configuration for a board: with our connection classes, or with its own if ours are not tested.
 
     Args:
         app: the board, with its middleware.
         gate: shared by its connections.
         log_level: the level of uvicorn's own log; None: unchanged.
+        is_trusted: returns whether a proxy with this address is trusted.
     """
     tested = uvicorn.__version__.rpartition(".")[0] in TESTED
     if not tested:
@@ -59,7 +68,7 @@ def uvicorn_config(app: ASGIApp, gate: Gate, log_level: str | None = None) -> uv
             " or ".join(f"{release}.*" for release in TESTED),
         )
     return uvicorn.Config(
-        Proxied(app),
+        Proxied(app, is_trusted),
         interface="asgi3",
         lifespan="on",
         http=cast("type[asyncio.Protocol]", partial(HttpConnection, gate=gate)) if tested else "auto",
@@ -84,13 +93,16 @@ class Server(uvicorn.Server):
         config: uvicorn's.
         hub: returns the hub whose viewers are served.
         gate: shared by its connections.
+        tls: its certificate; None: it speaks plain HTTP.
 
     Attributes:
         decided: set when it has started, or cannot start.
     """
 
-    def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate) -> None:
+    def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate, tls: Tls | None = None) -> None:
         super().__init__(config)
+        self._tls = tls
+        self._renewing: Supervisor | None = None
         self.decided = threading.Event()
         self._hub = hub
         self._gate = gate
@@ -119,6 +131,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and wake the thread that waits for that."""
         if sockets is None or self.config.http == "auto" or sys.platform == "win32":  # its loop has no `add_reader`
+            if self._tls is not None:
+                self.config.ssl = self._tls.context
             await super().startup(sockets)
         else:
             await self._listen(sockets)
@@ -130,10 +144,14 @@ class Server(uvicorn.Server):
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
         connections = self.server_state.connections
-        acceptors = [Acceptor(each, self._connect, connections, self._gate, self._hub().problems) for each in sockets]
+        problems = self._hub().problems
+        acceptors = [Acceptor(each, self._connect, connections, self._gate, problems, self._tls) for each in sockets]
         for acceptor in acceptors:
             acceptor.start()
         self.servers = cast("list[asyncio.base_events.Server]", acceptors)
+        if self._tls is not None:
+            self._renewing = Supervisor(problems)
+            self._renewing.start("TLS", partial(self._tls.watch, lambda: self._hub().problems))
         self.started = True
 
     def _connect(self) -> asyncio.Protocol:
@@ -144,6 +162,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close WebSockets with 1001, end the alert streams, let uvicorn end the rest, and cut whatever remains."""
         hub = self._hub()
+        if self._renewing is not None:
+            await self._renewing.stop()
         hub.close(1001)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
@@ -173,8 +193,8 @@ class Server(uvicorn.Server):
 class Program(Server):
     """A server that is the whole program: it ends with status 0 on Ctrl-C and SIGTERM, and nothing can delay that."""
 
-    def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate) -> None:
-        super().__init__(config, hub, gate)
+    def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate, tls: Tls | None = None) -> None:
+        super().__init__(config, hub, gate, tls)
         self._watchdog = Watchdog()
         self._garbage = Garbage(lambda: hub().engine.registry.width, lambda: hub().engine.interval_s)
 

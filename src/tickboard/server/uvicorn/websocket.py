@@ -168,7 +168,8 @@ class Connection(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": closing.code, "reason": closing.reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # not under TLS
+            self.transport.write_eof()
         self.transport.resume_reading()
         # uvicorn closes the socket when the application returns, unless this timer runs.
         self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
