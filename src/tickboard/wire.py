@@ -547,6 +547,24 @@ class RemoteWriteHealth(msgspec.Struct, frozen=True):
 HealthStatus = Literal["ok", "degraded", "failing"]
 
 
+class AuditEntry(msgspec.Struct, frozen=True):
+    """Something that somebody did, or failed to do ``count`` times from ``first`` to ``last``."""
+
+    first: str
+    last: str
+    what: Literal["login", "logout", "login failed", "refused", "change", "users and tokens"]
+    who: str
+    address: str
+    detail: str
+    count: int
+
+
+class AuditLog(msgspec.Struct, frozen=True):
+    """``GET /api/audit``: what happened since the start, the newest first. Only where people log in."""
+
+    entries: list[AuditEntry]
+
+
 class Me(msgspec.Struct, frozen=True):
     """``GET /api/me``: who makes the request, and what they may do.
 

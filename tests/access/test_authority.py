@@ -68,7 +68,7 @@ def test_a_sender_may_write_the_metrics_of_its_token() -> None:
 def test_a_session_has_the_role_of_its_person_as_it_is_now() -> None:
     authority = knowing(people=(ANN,), sessions=(in_session(),))
     found = authority.by_session("s", NOW)
-    assert found == Identity("ann", "operator", f"session {fingerprint('s')}")
+    assert found == Identity("Ann", "operator", f"session {fingerprint('s')}")
     assert authority.still(found, NOW)
     authority.learn(replace(authority.records, people=(Person("Ann", "viewer"),)))
     assert not authority.still(found, NOW)

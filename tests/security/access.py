@@ -40,6 +40,7 @@ READ: dict[str, str] = {
     "/api/stats": "viewer",
     "/api/health": "nobody",
     "/login": "nobody",
+    "/api/audit": "admin",
     "/api/metrics": "admin",
     "/api/alerts/1/ack": "admin",
     "/api/v1/write": "admin",

@@ -6,7 +6,7 @@ It answers from dictionaries, without I/O: a request with a token costs a hash a
 from collections.abc import Iterable
 
 from tickboard.access.credentials import MAX_LENGTH, fingerprint
-from tickboard.access.records import Records, Session, Token, lasts
+from tickboard.access.records import Person, Records, Session, Token, lasts
 from tickboard.access.roles import Identity, Role
 
 NOTED_S = 600.0
@@ -25,7 +25,7 @@ class Authority:
         self.records = Records()
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, Session] = {}
-        self._roles: dict[str, Role] = {}
+        self._people: dict[str, Person] = {}
         self._used: dict[str, float] = {}
 
     def learn(self, records: Records) -> None:
@@ -33,7 +33,7 @@ class Authority:
         self.records = records
         self._tokens = {each.fingerprint: each for each in records.tokens if each.board in {"*", self.board}}
         self._sessions = {each.fingerprint: each for each in records.sessions}
-        self._roles = {each.name.casefold(): each.role for each in records.people}
+        self._people = {each.name.casefold(): each for each in records.people}
         self._used = {each: used for each, used in self._used.items() if each in self._sessions}
 
     def by_token(self, token: str, now: float) -> Identity | None:
@@ -101,8 +101,9 @@ class Authority:
         session = self._sessions.get(print_)
         if session is None or not lasts(session, now, max(session.used, self._used.get(print_, 0.0))):
             return None
-        role = self._roles.get(session.name.casefold()) or session.role
-        return None if role is None else Identity(session.name, role, f"session {print_}")
+        person = self._people.get(session.name.casefold())
+        name, role = (session.name, session.role) if person is None else (person.name, person.role)
+        return None if role is None else Identity(name, role, f"session {print_}")
 
 
 def _is_over(token: Token, now: float) -> bool:

@@ -14,7 +14,7 @@ from tickboard.access.roles import Role
 CLOSED: Role = "admin"
 """What everything needs that is not in the table."""
 
-LOGIN, LOGOUT = "/login", "/logout"
+LOGIN, LOGOUT, AUDIT = "/login", "/logout", "/api/audit"
 
 READING = frozenset({"GET", "HEAD", "OPTIONS", "WEBSOCKET"})
 """Methods that change nothing, and the handshake of a WebSocket."""
@@ -48,6 +48,7 @@ ROUTES: tuple[Needs, ...] = (
     Needs("/api/alerts/silence", write="operator"),
     Needs("/api/alerts/{id}/ack", write="operator"),
     Needs("/api/alerts/{id}/silence", write="operator"),
+    Needs(AUDIT, read="admin"),
     Needs("/api/board", read="viewer"),
     Needs("/api/changes", read="viewer"),
     Needs("/api/config-schema.json", read="viewer"),

@@ -9,22 +9,24 @@ import time
 from collections.abc import Awaitable, Callable
 
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tickboard.access.credentials import is_token
 from tickboard.access.roles import Identity, Role, may
-from tickboard.access.route_table import LOGIN, LOGOUT, RouteTable
+from tickboard.access.route_table import AUDIT, LOGIN, LOGOUT, READING, RouteTable
 from tickboard.loop.supervisor import Supervisor
 from tickboard.problems import Reporter
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.access.login import LoginPages, cookie_name, cookies_named
 from tickboard.server.access.open_streams import STREAMS
 from tickboard.server.access.trusted_proxy import TrustedProxy
+from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.detail_access import see_details
 from tickboard.server.requests.identity import IDENTITY, route_path
 from tickboard.server.requests.proxied import PEER
 from tickboard.server.requests.refusal import error_response, refuse
 from tickboard.server.requests.request_headers import head_of
+from tickboard.wire import AuditEntry, AuditLog, encode, timestamp
 
 MAX_COOKIES = 4
 """How many cookies of our name are tried: a browser sends the one of the longest path first."""
@@ -65,13 +67,47 @@ class AccessGate:
             return self._pages(scope, receive, send, identity)
         needed = self._table.needed(path, method)
         if needed is not None and (identity is None or not may(identity.role, needed)):
+            self._note_refusal(scope, f"{method} {path}", identity)
             return refuse(self._refusal(scope, path, needed, identity), scope, receive, send)
+        if path == AUDIT and needed is not None:
+            return self._audit_log(scope)(scope, receive, send)
         scope[IDENTITY] = identity
         if identity is not None:
             scope[STREAMS] = self._keeper.streams, identity
             if identity.role == "admin":
                 see_details(scope)
+            if needed == "operator" and method not in READING:
+                send = self._noting(scope, send, identity, f"{method} {path}")
         return self._app(scope, receive, send)
+
+    def _note_refusal(self, scope: Scope, what: str, identity: Identity | None) -> None:
+        """Record a refusal of somebody, or of a token that is not valid; not that nobody has logged in yet."""
+        if identity is None and "authorization" not in head_of(scope):
+            return
+        who = "a token that is not valid" if identity is None else identity.name
+        # The address is known from the log of connections as well, so the path is what distinguishes refusals.
+        self._keeper.audit.fail(time.time(), "refused", who, address_of(scope), what)
+
+    def _noting(self, scope: Scope, send: Send, identity: Identity, what: str) -> Send:
+        """Return a `send` that records a change that was made."""
+
+        def send_noting(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                self._keeper.audit.add(time.time(), "change", identity.name, address_of(scope), what)
+            return send(message)
+
+        return send_noting
+
+    def _audit_log(self, scope: Scope) -> Response:
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            return error_response(405, "send a GET", {"allow": "GET, HEAD"})
+        entries = [
+            AuditEntry(
+                timestamp(each.first), timestamp(each.last), each.what, each.who, each.address, each.detail, each.count
+            )
+            for each in self._keeper.audit.entries()
+        ]
+        return Response(encode(AuditLog(entries)), 200, {"cache-control": "no-store"}, "application/json")
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Watch the access file while the application lives."""

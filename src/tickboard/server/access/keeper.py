@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from tickboard.access.audit import Audit
 from tickboard.access.authority import Authority
 from tickboard.access.file import AccessError, AccessFile, Stamp
 from tickboard.access.records import Records
@@ -34,6 +35,10 @@ class Keeper:
         authority: answers requests.
         problems: returns where it is reported that the file cannot be used.
 
+    Attributes:
+        streams: the open streams of everyone.
+        audit: what happened since the start.
+
     Raises:
         AccessError: the file cannot be used at the start.
     """
@@ -42,6 +47,7 @@ class Keeper:
         self.file = file
         self.authority = authority
         self.streams = OpenStreams()
+        self.audit = Audit()
         self._problems = problems
         self._disk = threading.Lock()
         self._stamp: Stamp = file.stamp()
@@ -103,5 +109,6 @@ class Keeper:
             self._problems().clear(SOURCE)
 
     def _learn(self, records: Records) -> None:
+        self.audit.learn(time.time(), self.authority.records, records)
         self.authority.learn(records)
         self.end_streams()

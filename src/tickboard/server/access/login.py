@@ -26,6 +26,8 @@ from tickboard.access.roles import Identity, Role
 from tickboard.access.route_table import LOGIN, LOGOUT
 from tickboard.access.slowdown import Slowdown
 from tickboard.errors import BusyError, PayloadError, TickboardError
+from tickboard.output.logs import log
+from tickboard.output.text import one_line
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.guard import is_foreign
@@ -122,7 +124,7 @@ class LoginPages:
         if is_foreign(head_of(scope)):
             return error_response(403, "only the login page of this board can log in or out")
         if is_logout:
-            return await self._log_out(scope)
+            return await self._log_out(scope, identity)
         return await self._log_in(scope, await _form(scope, receive))
 
     def _page(self, scope: Scope, identity: Identity | None) -> Response:
@@ -145,13 +147,21 @@ class LoginPages:
 
     async def _log_in(self, scope: Scope, form: Form) -> Response:
         session = await (self._by_link(form.once) if form.once else self._by_password(scope, form))
+        how, now, address = "by link" if form.once else "by password", time.time(), address_of(scope)
         if session is None:
+            self._note_failure(form.name, address, how)
             return page(USED if form.once else WRONG, onward=form.next, name=form.name, status=401)
         secret, begun = session
         # A new secret for each login, and the old one ends: nobody can fix a session in another's browser.
         await self._forget(scope)
         await self._keeper.change(lambda records: records.with_session(begun))
+        self._keeper.audit.add(now, "login", begun.name, address, how)
+        log.info("%s logged in from %s, %s", begun.name, address, how)
         return self._with_cookie(_welcome(form.next), scope, secret, int(SESSION_S))
+
+    def _note_failure(self, name: str, address: str, how: str) -> None:
+        if self._keeper.audit.fail(time.time(), "login failed", name, address, how):
+            log.warning("a login as %r from %s failed, %s", one_line(name, 64), address, how)
 
     async def _by_link(self, once: str) -> tuple[str, Session] | None:
         used = fingerprint(once)
@@ -163,7 +173,10 @@ class LoginPages:
             return records.without_link(used)
 
         await self._keeper.change(use)
-        return _begun(found[0].name, found[0].role) if found else None
+        if not found:
+            return None
+        person = self._keeper.authority.records.person(found[0].name)
+        return _begun(found[0].name if person is None else person.name, found[0].role)
 
     async def _by_password(self, scope: Scope, form: Form) -> tuple[str, Session] | None:
         account, address = f"account {form.name.casefold()[:64]}", f"address {address_of(scope)}"
@@ -180,8 +193,10 @@ class LoginPages:
         self._slowdown.worked(account)
         return _begun(person.name, None)
 
-    async def _log_out(self, scope: Scope) -> Response:
+    async def _log_out(self, scope: Scope, identity: Identity | None) -> Response:
         await self._forget(scope)
+        if identity is not None:
+            self._keeper.audit.add(time.time(), "logout", identity.name, address_of(scope))
         response = RedirectResponse("./login", 303, {"cache-control": "no-store"})
         response.delete_cookie(self._cookie, _cookie_path(scope), httponly=True, samesite="lax")
         return response
