@@ -49,6 +49,7 @@ CHANGE = wire.SeriesChange("cpu_usage", {"host": "a"}, "%", 0.75, None, 3.5, Non
 HISTORY = wire.SeriesBuckets("cpu_usage", {"host": "a"}, "%", [T, T], [1.0, None], [2.0, None], [1.5, None], [9, 0])
 PANELS_CHANGED = wire.PanelsChanged([0], [1], [CARD], [2], [wire.PanelsChanged([0])])
 
+AUDITED = wire.AuditEntry(T, T, "login failed", "ann", "192.0.2.1", "by password", 2)
 SPAN = wire.AlertSpan("critical", T, 2, T)
 
 FULL: list[msgspec.Struct] = [
@@ -89,6 +90,10 @@ FULL: list[msgspec.Struct] = [
     wire.Ping(),
     wire.Heartbeat(T),
     wire.AlertPosition("e", 3, whole=True),
+    wire.Me("ann", "operator"),
+    wire.AuditLog([AUDITED]),
+    AUDITED,
+    wire.HealthInBrief("ok"),
     wire.NotifierHealth(1, 2, 3),
     wire.HealthReason("s", "m", T),
     wire.TierHealth(None, 0),

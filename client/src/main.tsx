@@ -25,6 +25,7 @@ import { createConnectionStore } from "./stores/connection";
 import { createCursorStore } from "./stores/cursor";
 import { createHistoryStore } from "./stores/history";
 import { createMarksStore } from "./stores/marks";
+import { createMeStore } from "./stores/me";
 import type { OverviewStore } from "./stores/overview";
 import { createPastStore } from "./stores/past";
 import { createPastAlertsStore } from "./stores/pastalerts";
@@ -40,7 +41,7 @@ import { type Address, createTimeStore } from "./stores/time";
 import { createViewStore, type Place } from "./stores/view";
 import { systemClock } from "./time/clock";
 import { DAY_MS, setUtc } from "./time/zone";
-import type { Health, Mark } from "./types.gen";
+import type { Health, Mark, Me } from "./types.gen";
 
 const base = new URL(".", document.baseURI).href;
 const kiosk = new URLSearchParams(location.search).has("kiosk");
@@ -191,6 +192,7 @@ function createStores(retry: () => void): Stores {
     brush,
     history,
     marks,
+    me: createMeStore(() => getJson<Me>("api/me")),
     overview: overviewOf({ board, connection, history, stats, time }),
     sparks: createSparkStore(stats.live, pastAlerts),
     past,

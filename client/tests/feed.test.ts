@@ -110,6 +110,12 @@ describe("a feed", () => {
       expect(told()).toEqual([{ kind: "refused", said }]);
     });
 
+    it("says that nobody is logged in any more", async () => {
+      answer = { status: 401, text: '{"error": "this needs the role viewer: log in"}' };
+      await fail(4);
+      expect(told()).toEqual([{ kind: "login", said: "this needs the role viewer: log in" }]);
+    });
+
     it("says nothing of it while nobody answers", async () => {
       await fail(6);
       expect(told()).toEqual([]);

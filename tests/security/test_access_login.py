@@ -200,9 +200,9 @@ def test_a_login_leads_to_the_board_and_nowhere_else(board: Board, onward: str) 
     with board.browser() as browser:
         answer = log_in(browser, next=onward)
         assert answer.status_code == 303
-        assert answer.headers["location"].startswith("./?")
+        assert answer.headers["location"].startswith("./?" if onward != "?" else "./")
         assert answer.headers["location"].isprintable()
-        assert str(answer.next_request and answer.next_request.url).startswith(f"{board.url}?")
+        assert str(answer.next_request and answer.next_request.url).startswith(board.url)
         assert answer.headers.get_list("set-cookie") == [answer.headers["set-cookie"]]
         assert browser.cookies.get("a") is None
 

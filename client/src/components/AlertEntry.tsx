@@ -310,7 +310,7 @@ function Members(props: { entry: Entry; id: string }) {
 
 /** @param props.member whether it is shown below its group. */
 export function AlertEntry(props: { entry: Entry; member?: boolean }) {
-  const { alerts } = useStores();
+  const { alerts, me } = useStores();
   const moment = useMoment();
   const showAlert = useShowAlert();
   const [open, setOpen] = createSignal(false);
@@ -394,7 +394,11 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
         </Show>
         <Value alert={alert()} inView={inView} />
         <Show when={now()} fallback={<GoneOn entry={props.entry} name={summary()} />}>
-          {(entry) => <Actions entry={entry()} name={summary()} asking={asking} />}
+          {(entry) => (
+            <Show when={me()?.role !== "viewer"}>
+              <Actions entry={entry()} name={summary()} asking={asking} />
+            </Show>
+          )}
         </Show>
         <Show when={!props.member && !isPast()}>
           <Dismiss entry={props.entry} text={summary()} row={item} />

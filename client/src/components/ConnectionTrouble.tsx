@@ -9,6 +9,7 @@ proxy_set_header Connection "upgrade";`;
 
 export function ConnectionTrouble() {
   const { connection } = useStores();
+  const isLogin = () => connection.trouble()?.kind === "login";
   return (
     <Show when={connection.trouble()}>
       {(trouble) => (
@@ -17,7 +18,9 @@ export function ConnectionTrouble() {
             when={trouble().kind === "upgrade"}
             fallback={
               <p>
-                <strong>The server refuses the WebSocket.</strong> It answers {trouble().said}
+                <strong>{isLogin() ? "You are logged out." : "The server refuses the WebSocket."}</strong>{" "}
+                {/* This page again: the server, or the application around it, asks for a login. */}
+                {isLogin() ? <a href={location.search || "."}>Log in</a> : `It answers ${trouble().said}`}
               </p>
             }
           >

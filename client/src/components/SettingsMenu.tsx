@@ -33,9 +33,12 @@ function Choice<T extends string>(props: {
   );
 }
 
+/** The server ends the session and this browser's streams, and sends the page to the login. */
+const logOut = () => void fetch("logout", { method: "POST" }).then(() => location.reload());
+
 /** @param props.close closes the menu. */
 export default function SettingsMenu(props: { close: () => void }) {
-  const { theme, view } = useStores();
+  const { me, theme, view } = useStores();
   const show = (type: "outline" | "shortcuts") => {
     props.close();
     view.show({ type });
@@ -58,6 +61,11 @@ export default function SettingsMenu(props: { close: () => void }) {
         <Icon name="help" />
         Keyboard shortcuts
       </button>
+      <Show when={me()?.name}>
+        <button type="button" class="menu-item" onClick={logOut}>
+          {`Log out ${me()?.name}`}
+        </button>
+      </Show>
     </>
   );
 }

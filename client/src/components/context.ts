@@ -11,6 +11,7 @@ import type { ConnectionStore } from "../stores/connection";
 import type { CursorStore } from "../stores/cursor";
 import type { HistoryStore } from "../stores/history";
 import type { MarksStore } from "../stores/marks";
+import type { MeStore } from "../stores/me";
 import type { OverviewStore } from "../stores/overview";
 import type { PastStore } from "../stores/past";
 import type { PastAlertsStore } from "../stores/pastalerts";
@@ -39,6 +40,7 @@ export interface Stores {
   cursor: CursorStore;
   history: HistoryStore;
   marks: MarksStore;
+  me: MeStore;
   /** Loaded on first use. */
   overview(): Promise<OverviewStore>;
   past: PastStore;

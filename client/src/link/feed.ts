@@ -32,8 +32,11 @@ export interface Snapshot {
 
 /** Why the WebSocket fails although the server answers. */
 export interface Trouble {
-  /** `refused`: the server answers with an error. `upgrade`: something on the way blocks the handshake. */
-  kind: "refused" | "upgrade";
+  /**
+   * `login`: nobody is logged in any more. `refused`: the server answers with another error. `upgrade`: something on
+   * the way blocks the handshake.
+   */
+  kind: "login" | "refused" | "upgrade";
   /** The server's error message. */
   said: string;
 }
@@ -320,7 +323,11 @@ function troubleOf({ status, text }: { status: number; text: string }): Trouble 
   let said = text.slice(0, 500).trim();
   try {
     const { error } = JSON.parse(text);
-    if (typeof error === "string") said = error;
+    if (typeof error === "string") {
+      said = error;
+      // A proxy that wants a login has no error of ours.
+      if (status === 401) return { kind: "login", said };
+    }
   } catch {
     // Not a tickboard error, but still worth showing.
   }

@@ -279,6 +279,7 @@ def _begun(name: str, role: Role | None) -> tuple[str, Session]:
 
 def _welcome(onward: str) -> Response:
     """Return the redirect to the board's page. Its address is relative, so it cannot lead anywhere else."""
+    onward = onward.removeprefix("?")
     where = f"./?{quote(onward, safe='=&%+,:;*~.-_')}" if onward else "./"
     return RedirectResponse(where, 303, {"cache-control": "no-store"})
 
