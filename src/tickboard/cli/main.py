@@ -51,13 +51,17 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
     help="A Prometheus target to show too, such as http://localhost:9100/metrics. ${NAME} in it is read from the "
     "environment. May be repeated.",
 )
-@click.option("--statsd", type=int, metavar="PORT", help="Listen to StatsD on this UDP port too, such as 8125.")
+@click.option(
+    "--statsd",
+    metavar="[HOST:]PORT",
+    help="Listen to StatsD on this UDP port too, such as 8125: on loopback, unless you name an address.",
+)
 @flags(Options, "options")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )
 @click.pass_context
-def app(ctx: click.Context, scrape: tuple[str, ...], statsd: int | None, options: Options) -> None:
+def app(ctx: click.Context, scrape: tuple[str, ...], statsd: str | None, options: Options) -> None:
     """A live dashboard in Python.
 
     Without a command, show this machine: CPU, memory, disks, network and processes, and metrics that are sent to it.

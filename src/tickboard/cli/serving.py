@@ -23,7 +23,7 @@ from tickboard.server.access.access_gate import AccessGate
 from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
 from tickboard.server.requests.strict_transport import StrictTransport
-from tickboard.server.uvicorn.listening import is_loopback, listen, url_of
+from tickboard.server.uvicorn.listening import bare, is_loopback, listen, url_of
 from tickboard.server.uvicorn.serving import Program, uvicorn_config
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from tickboard.sources.pipe import Format
 
 
-def host(scrape: Sequence[str], statsd: int | None, options: Options) -> None:
+def host(scrape: Sequence[str], statsd: str | None, options: Options) -> None:
     """Serve the board of this machine.
 
     Args:
         scrape: the URLs of Prometheus targets to show too.
-        statsd: the UDP port for StatsD; None: none.
+        statsd: the UDP port for StatsD, and an address before a colon; None: none.
         options: the flags.
     """
     from tickboard.cli.host_board import host_board
@@ -52,9 +52,11 @@ def host(scrape: Sequence[str], statsd: int | None, options: Options) -> None:
     for url in filter(is_exposed, scrape):
         log.warning("%s", exposed("--scrape", url))
     if statsd is not None:
-        if not 1 <= statsd <= 65_535:
-            raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")
-        board.statsd(options.host, statsd)
+        # It has no authentication, so it does not follow --host.
+        address, _, port = statsd.rpartition(":")
+        if not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65_535):
+            raise InputError(f"--statsd={statsd[:60]}: give a UDP port from 1 to 65535, as 8125 or 0.0.0.0:8125")
+        board.statsd(bare(address) or "127.0.0.1", int(port))
     options.configure(board)
     _prepare(board, options, None, options.open_journal(board, None))
     serve(measured, lambda: board, options, "host")

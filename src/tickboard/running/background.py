@@ -4,27 +4,32 @@ For applications under WSGI, and for any script: training, a batch job, a robot.
 """
 
 import atexit
+import os
 import socket
 from threading import Event, Thread
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tickboard.errors import PortTakenError, TickboardError, UsedError
 from tickboard.hub.hub import Hub
 from tickboard.output.logs import log
+from tickboard.problems import Reporter
 from tickboard.running.mounting import RETRY_S, without_board
 from tickboard.server.requests.allowed import Allowed
 from tickboard.server.requests.connection_limits import ROOM, Limits, lasting, open_files
 from tickboard.server.requests.guard import Guard
 from tickboard.server.uvicorn.gate import Gate
-from tickboard.server.uvicorn.listening import listen, url_of
+from tickboard.server.uvicorn.listening import is_loopback, listen, url_of
 from tickboard.server.uvicorn.serving import Server, uvicorn_config
 from tickboard.settings import Settings
 
 MAX_CONNECTIONS = 500
 """WebSockets and alert streams that may be open: most of the open files belong to the program around it."""
+
+PROGRAM = "program"
+"""What tokens call a board that is served from a program."""
 
 STOP_S = 5.0
 """How long the end of the program waits for the thread."""
@@ -34,6 +39,9 @@ def places_beside() -> int:
     """Return how many connections of all kinds may be open: at most half of the process's file limit."""
     files = open_files()
     return min(MAX_CONNECTIONS + ROOM, files // 2) if files else MAX_CONNECTIONS + ROOM
+
+
+Auth = Literal["none", "required"]
 
 
 class Served(Protocol):
@@ -66,13 +74,15 @@ class Background:
         board: the board.
         host: the address to listen on.
         port: the port; 0 picks a free one.
+        auth: whether people log in; see `serve_in_background`.
 
     Attributes:
         url: the address of its page.
         port: the port that it listens on.
     """
 
-    def __init__(self, board: Served, host: str, port: int) -> None:
+    def __init__(self, board: Served, host: str, port: int, auth: Auth | None = None) -> None:
+        self._auth = auth
         self.url = f"http://{host}:{port}"
         self.port = port
         self._board = board
@@ -133,13 +143,34 @@ class Background:
             log.warning("this process has the board now: %s", self.url)
             return
 
+    def _gated(self, bound: str) -> ASGIApp:
+        """Return the board, behind a gate if people have to log in.
+
+        Raises:
+            AccessError: they have to, and the access file cannot be used.
+        """
+        if self._auth == "none" or (self._auth is None and is_loopback(bound)):
+            return self._board
+        from tickboard.access.authority import Authority
+        from tickboard.access.file import AccessFile, default_access_path
+        from tickboard.server.access.access_gate import AccessGate
+        from tickboard.server.access.keeper import Keeper
+
+        def problems() -> Reporter:
+            return self._board.hub.problems
+
+        keeper = Keeper(AccessFile(default_access_path(os.environ)), Authority(PROGRAM), problems)
+        log.warning("people log in to the board: tickboard login prints a link that logs an admin in")
+        return AccessGate(self._board, keeper, problems)
+
     def _serve(self) -> None:
         # Create it here, so that errors in the environment are raised in the caller.
         hub = self._board.hub
         listening = listen(self._host, self.port, "{}={!r}")
         places = places_beside()
-        limited = Limits(self._board, lasting(places, MAX_CONNECTIONS), MAX_CONNECTIONS, lambda: hub.traffic)
-        guarded = Guard(limited, listening.getsockname()[0], [self._host], lambda: self._board.allowed, flags=False)
+        bound = listening.getsockname()[0]
+        limited = Limits(self._gated(bound), lasting(places, MAX_CONNECTIONS), MAX_CONNECTIONS, lambda: hub.traffic)
+        guarded = Guard(limited, bound, [self._host], lambda: self._board.allowed, flags=False)
         gate = Gate(places, MAX_CONNECTIONS, lambda: hub.traffic)
         config = uvicorn_config(guarded, gate, "warning")
         self.url, self.port = url_of(self._host, listening), listening.getsockname()[1]
@@ -154,7 +185,9 @@ class Background:
         log.info("%s is live", self.url)
 
 
-def serve_in_background(board: Served, host: str = "127.0.0.1", port: int = 3000) -> Background:
+def serve_in_background(
+    board: Served, host: str = "127.0.0.1", port: int = 3000, *, auth: Auth | None = None
+) -> Background:
     """Serve a board from a thread of its own, until the program ends or `Background.stop` is called.
 
     It returns when viewers can connect. The board shows the numbers of the process that calls it. A server that forks
@@ -165,12 +198,14 @@ def serve_in_background(board: Served, host: str = "127.0.0.1", port: int = 3000
         board: the board, which must not be served elsewhere.
         host: the address to listen on; 0.0.0.0 lets other machines watch.
         port: the port; 0 picks a free one.
+        auth: ``"required"``: people log in, and programs send a token; ``"none"``: nobody does. If None, nobody does on
+            loopback, and everyone elsewhere. ``tickboard user``, ``token`` and ``login`` make what they need.
 
     Raises:
         InputError: the address can't be listened on, or the environment holds a bad value.
         TickboardError: the thread could not start serving; the log says why.
     """
-    background = Background(board, host, port)
+    background = Background(board, host, port, auth)
     background.start()
     return background
 

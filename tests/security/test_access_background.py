@@ -1,0 +1,46 @@
+"""A board that a program serves from a thread is closed off loopback, too."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.security.access import Accounts
+from tests.serving import wait_for
+
+from tickboard import Board, serve_in_background
+
+
+def status(port: int, headers: dict[str, str] | None = None) -> int:
+    return httpx.get(f"http://127.0.0.1:{port}/api/board", headers=headers, trust_env=False).status_code
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Accounts:
+    monkeypatch.setenv("TICKBOARD_ACCESS", str(tmp_path / "access.json"))
+    return Accounts(tmp_path / "access.json")
+
+
+@pytest.mark.parametrize(
+    ("host", "auth", "expected"),
+    [
+        ("127.0.0.1", None, 200),
+        ("127.0.0.1", "none", 200),
+        ("127.0.0.1", "required", 401),
+        ("0.0.0.0", None, 401),
+        ("0.0.0.0", "required", 401),
+        ("0.0.0.0", "none", 200),
+    ],
+)
+def test_it_is_open_on_loopback_and_closed_elsewhere(
+    accounts: Accounts, host: str, auth: str | None, expected: int
+) -> None:
+    with serve_in_background(Board(), host, 0, auth=auth) as background:  # type: ignore[arg-type]
+        assert status(background.port) == expected
+    assert not accounts.file.path.exists()
+
+
+def test_a_token_of_its_user_is_valid(accounts: Accounts) -> None:
+    with serve_in_background(Board(), "0.0.0.0", 0) as background:
+        token = {"Authorization": f"Bearer {accounts.token('viewer')}"}
+        # The gate watches the file in the thread's own loop.
+        wait_for(lambda: status(background.port, token) == 200)
