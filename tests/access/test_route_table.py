@@ -22,7 +22,8 @@ def routes_of_a_board() -> set[tuple[str, str]]:
             case Mount():
                 found |= {("GET", f"{route.path}/{{path:path}}"), ("HEAD", f"{route.path}/{{path:path}}")}
             case Route(methods=None):
-                found.add(("GET", route.path))
+                # Whatever the method.
+                found |= {("GET", route.path), ("POST", route.path)}
             case Route():
                 found |= {(method, route.path) for method in route.methods or ()}
     # Every handshake on another path is refused with 404.
@@ -63,6 +64,7 @@ def test_what_a_route_does_not_support_is_closed() -> None:
         ("GET", "/assets/a/b\n.js", "viewer"),
         ("WEBSOCKET", "/ws/metrics", "viewer"),
         ("GET", "/ws/metrics", "viewer"),
+        ("POST", "/ws/metrics", "viewer"),
         ("GET", "/events/alerts", "viewer"),
         ("HEAD", "/events/alerts", "viewer"),
         ("GET", "/api/health", None),

@@ -56,6 +56,7 @@ READ: dict[str, str] = {
 """The least role for a GET of each path. The last one is decoded by the server."""
 
 WRITE: dict[str, str] = {
+    "/ws/metrics": "viewer",
     "/api/alerts/ack": "operator",
     "/api/alerts/silence": "operator",
     "/api/alerts/1/ack": "operator",

@@ -24,7 +24,7 @@ MAX_TEXT = 200
 What = Literal["login", "logout", "login failed", "refused", "change", "users and tokens"]
 
 
-class Entry(Struct, frozen=True):
+class AuditRecord(Struct, frozen=True):
     """One thing that happened.
 
     Attributes:
@@ -50,12 +50,12 @@ class Audit:
     """What happened to one server since its start."""
 
     def __init__(self) -> None:
-        self._done: deque[Entry] = deque(maxlen=MOST)
-        self._failed: dict[tuple[str, ...], Entry] = {}
+        self._done: deque[AuditRecord] = deque(maxlen=MOST)
+        self._failed: dict[tuple[str, ...], AuditRecord] = {}
 
     def add(self, now: float, what: What, who: str, address: str = "", detail: str = "") -> None:
         """Record something that was done."""
-        self._done.append(Entry(now, now, what, who[:MAX_TEXT], address, detail[:MAX_TEXT]))
+        self._done.append(AuditRecord(now, now, what, who[:MAX_TEXT], address, detail[:MAX_TEXT]))
 
     def fail(self, now: float, what: What, who: str, address: str, detail: str = "") -> bool:
         """Record something that was refused; return whether that is a new entry."""
@@ -65,12 +65,12 @@ class Audit:
         before = self._failed.pop(key, None)
         is_same = before is not None and now - before.last <= SAME_S
         first, count = (before.first, before.count + 1) if before is not None and is_same else (now, 1)
-        self._failed[key] = Entry(first, now, what, who, address, detail, count)
+        self._failed[key] = AuditRecord(first, now, what, who, address, detail, count)
         if len(self._failed) > MOST:
             del self._failed[next(iter(self._failed))]
         return not is_same
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[AuditRecord]:
         """Return all entries, the newest first."""
         return sorted(chain(self._done, self._failed.values()), key=lambda entry: -entry.last)
 

@@ -39,7 +39,8 @@ ROUTES: tuple[Needs, ...] = (
     Needs("", read=None),
     Needs("/", read="viewer"),
     Needs("/assets/{path:path}", read="viewer"),
-    Needs("/ws/metrics", read="viewer"),
+    # A page that cannot connect sends a POST, and is told why.
+    Needs("/ws/metrics", read="viewer", write="viewer"),
     Needs("/events/alerts", read="viewer"),
     Needs("/metrics", read="viewer"),
     Needs("/api/alerts", read="viewer"),

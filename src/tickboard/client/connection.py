@@ -108,10 +108,11 @@ def may_pass(error: Exception) -> bool:
 def explain_failure(address: str, error: Exception) -> str:
     """Return the message for a first connection that failed permanently, and how to fix it."""
     fix = "give the address that you open in a browser"
-    if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403}:
-        fix = "give a token with the role viewer, as token= or in TICKBOARD_TOKEN, or what a proxy in front needs"
-    elif isinstance(error, InvalidStatus) and error.response.status_code == 421:
-        fix = "check whether a proxy in front of the board needs a login, or the server an --allow-host"
+    if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403, 421}:
+        fix = (
+            "check whether the board needs a token (token= or TICKBOARD_TOKEN), a proxy in front of it a login, or the "
+            "server an --allow-host"
+        )
     elif isinstance(error, ssl.SSLError):
         fix = "use the name that the certificate is for, and one that this machine trusts"
     elif isinstance(error, InvalidProxy):
