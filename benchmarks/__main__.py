@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks import (
+    access_cost,
     fanout,
     frame_cost,
     history,
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "start": start_up.tables,
     "parts": parts.tables,
     "middleware": middleware_cost.tables,
+    "access": access_cost.tables,
     "tick": tick_cost.tables,
     "rules": rule_cost.tables,
     "frame": frame_cost.tables,
