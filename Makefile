@@ -25,7 +25,7 @@ define APT
 endef
 
 # What does no I/O: its own tests cover it, branch by branch. The shell around it is covered by its own tests and the core's.
-CORE := alerting configuration expressions hub metrics panels
+CORE := access alerting configuration expressions hub metrics panels
 CORE_MODULES := engine markdown problems schedule settings times durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
 SHELL_PARTS := board.py history/** journal/** loop/** output/secrets.py running/** server/** sources/** storage/**
 
@@ -34,7 +34,7 @@ CORE_TESTS := tests/test_clock_set.py tests/test_refill.py tests/running/test_pa
 	$(CORE:%=tests/%) $(wildcard $(foreach module,$(CORE_MODULES),tests/$(patsubst ./%,%,$(dir $(module)))test_$(notdir $(module)).py))
 
 # Tests of the shell. Only these and the core's are measured: measuring adds half to the CPU time of a test.
-SHELL_TESTS := $(patsubst %,tests/security/test_%.py,bodies deadlines gate guard_hosts guard_origins) \
+SHELL_TESTS := $(patsubst %,tests/security/test_%.py,bodies deadlines gate guard_hosts guard_origins tls) $(wildcard tests/security/test_access_*.py) \
 	$(patsubst %,tests/failures/test_%.py,application_send history history_running pipe_input) \
 	$(filter-out %_naive_store.py,$(wildcard tests/history/test_*.py)) \
 	$(patsubst %,tests/%,contract journal loop notify output running sending server sources test_board.py)

@@ -96,6 +96,10 @@ def test_a_session_ends_when_it_is_idle_or_old_or_removed() -> None:
     authority = knowing(people=(ANN,), sessions=(in_session(used=NOW + SESSION_S - 1),))
     assert authority.by_session("s", NOW + SESSION_S - 1) is not None
     assert authority.by_session("s", NOW + SESSION_S) is None
+    gone = authority.by_session("s", NOW)
+    assert gone is not None
+    authority.learn(replace(authority.records, sessions=()))
+    assert not authority.still(gone, NOW)
     assert authority.by_session("t", NOW) is None
     assert authority.by_session("s" * 1_000, NOW) is None
 

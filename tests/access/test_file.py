@@ -133,6 +133,14 @@ def test_a_folder_or_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
         AccessFile(tmp_path / "file" / "access.json").change(lambda records: records)
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    file = AccessFile(tmp_path / ("x" * 5_000))
+    with pytest.raises(AccessError, match="cannot be looked at"):
+        file.stamp()
+    with pytest.raises(AccessError, match="cannot be read"):
+        file.read()
+
+
 def test_changes_of_several_processes_are_all_kept(file: AccessFile) -> None:
     program = (
         "import sys; from pathlib import Path; from tickboard.access.file import AccessFile; "
@@ -145,7 +153,7 @@ def test_changes_of_several_processes_are_all_kept(file: AccessFile) -> None:
 
 
 def test_a_change_waits_for_another_and_gives_up(file: AccessFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOCK_WAIT_S", 0.0)
+    monkeypatch.setattr(module, "LOCK_WAIT_S", 0.05)
 
     def change_meanwhile(records: Records) -> Records:
         with pytest.raises(AccessError, match="cannot be changed"):

@@ -148,7 +148,7 @@ def _locked(real: Path) -> Iterator[None]:
 
 def _lock(descriptor: int) -> None:
     end = time.monotonic() + LOCK_WAIT_S
-    while fcntl is not None:
+    while fcntl is not None:  # pragma: no branch
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -170,7 +170,7 @@ def _replace(real: Path, data: bytes) -> None:
         file.flush()
         os.fsync(descriptor)
     new.replace(real)
-    if os.name == "posix":
+    if os.name == "posix":  # pragma: no branch
         folder = os.open(real.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

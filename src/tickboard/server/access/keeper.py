@@ -23,6 +23,9 @@ LOOK_S = 1.0
 CHANGE_S = 10.0
 """How long a change may take."""
 
+SILENT_S = 10.0
+"""A disk that has not answered for this long is reported."""
+
 SOURCE = "access file"
 """The source of the reported problem."""
 
@@ -77,10 +80,14 @@ class Keeper:
 
     async def watch(self) -> None:
         """Look at the file and at open streams every second, until cancelled."""
+        began = time.monotonic()
         while True:
             await asyncio.sleep(LOOK_S)
+            now = time.monotonic()
             if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look())
+                self._looking, began = asyncio.create_task(self._look()), now
+            elif now - began > SILENT_S:
+                self._report("its disk does not answer")
             self.end_streams()
 
     def end_streams(self) -> None:
@@ -104,9 +111,12 @@ class Keeper:
         try:
             await asyncio.to_thread(work)
         except AccessError as error:
-            self._problems().report(SOURCE, f"{error}; until then, users and tokens are as they were", kind=SOURCE)
+            self._report(str(error))
         else:
             self._problems().clear(SOURCE)
+
+    def _report(self, why: str) -> None:
+        self._problems().report(SOURCE, f"{why}; until that is fixed, users and tokens are as they were", kind=SOURCE)
 
     def _learn(self, records: Records) -> None:
         self.audit.learn(time.time(), self.authority.records, records)
