@@ -3,6 +3,7 @@
 import pytest
 
 from tickboard.access.credentials import fingerprint, id_of, is_token, new_secret, new_token
+from tickboard.output.secrets import redacted
 
 
 def test_a_token_has_a_prefix_and_256_random_bits() -> None:
@@ -16,6 +17,13 @@ def test_a_token_has_a_prefix_and_256_random_bits() -> None:
 )
 def test_other_texts_are_not_tokens(text: str) -> None:
     assert not is_token(text)
+
+
+def test_a_token_is_hidden_in_every_text_that_is_logged() -> None:
+    token = new_token()
+    assert redacted(f"it said {token}, and no more") == "it said [secret], and no more"
+    for name in ("tickboard_requests_refused_total", f"{token}x", "tickboard_"):
+        assert redacted(name) == name
 
 
 def test_a_fingerprint_does_not_contain_its_secret() -> None:

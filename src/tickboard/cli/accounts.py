@@ -19,7 +19,7 @@ from tickboard.access.roles import Role
 from tickboard.cli.password_file import password_in_file
 from tickboard.cli.serving_options import access_path
 from tickboard.errors import InputError
-from tickboard.output.terminal import put
+from tickboard.output.terminal import Answers, put
 from tickboard.schedule import duration
 
 NEVER = "never"
@@ -48,7 +48,8 @@ def create_token(role: str, name: str, expires: str, metrics: tuple[str, ...], b
     ends = None if expires == NEVER else now + _length_s(expires)
     made = Token(name, cast(Role, role), fingerprint(token), now, ends, _board(board), metrics)
     file_of(access).change(lambda records: records.with_token(made))
-    put(token)
+    # As it is: `put` hides tokens.
+    Answers().write(f"{token}\n")
 
 
 def list_tokens(access: str | None) -> None:

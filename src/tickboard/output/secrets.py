@@ -49,6 +49,10 @@ _PLAIN_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "cache-control", "content-type", "host", "user-agent"}
 )
 
+_TOKEN_START = "tickboard_"  # noqa: S105  # how a token of `tickboard token create` begins
+
+_TOKEN = re.compile(rf"{_TOKEN_START}[A-Za-z0-9_-]{{43}}(?![A-Za-z0-9_-])")
+
 _known: dict[str, None] = {}
 _longest_first: list[str] = []
 
@@ -160,9 +164,11 @@ def is_exposed(url: str) -> bool:
 
 
 def redacted(text: str) -> str:
-    """Return text without the known secrets, and with its URLs stripped of user, password and query."""
+    """Return text without the known secrets and tokens, and with its URLs stripped of user, password and query."""
     for secret in _longest_first:
         text = text.replace(secret, HIDDEN)
+    if _TOKEN_START in text:
+        text = _TOKEN.sub(HIDDEN, text)
     return _URL.sub(_shown, text) if "://" in text else text
 
 
