@@ -127,7 +127,7 @@ def test_a_use_is_recorded_when_it_is_much_later_than_the_recorded_one() -> None
 
 def test_a_proxy_names_a_person_or_somebody_who_is_not_known() -> None:
     authority = knowing(people=(ANN,))
-    ann, bob = authority.by_name("ANN", "viewer"), authority.by_name("bob", "viewer")
+    ann, bob = authority.by_name("Ann", "viewer"), authority.by_name("bob", "viewer")
     assert ann is not None
     assert bob is not None
     assert (ann.name, ann.role) == ("Ann", "operator")
@@ -137,6 +137,24 @@ def test_a_proxy_names_a_person_or_somebody_who_is_not_known() -> None:
     assert authority.still(bob, NOW)
     authority.learn(Records(people=(Person("Ann", "viewer"),)))
     assert not authority.still(ann, NOW)
+
+
+def test_a_name_that_a_proxy_writes_in_another_way_is_somebody_else() -> None:
+    authority = knowing(people=(Person("sam", "admin"),))
+    # The second one becomes "sam" when case is ignored.
+    for name in ("Sam", "\u017fam"):
+        assert authority.by_name(name, "viewer") == Identity(name, "viewer", f"proxy viewer {name}")
+        assert authority.by_name(name, None) is None
+
+
+def test_a_person_of_a_proxy_who_is_removed_is_one_who_is_not_known() -> None:
+    authority = knowing(people=(ANN,))
+    as_stranger, known_only = authority.by_name("Ann", "operator"), authority.by_name("Ann", None)
+    assert as_stranger is not None
+    assert known_only is not None
+    authority.learn(Records())
+    assert authority.still(as_stranger, NOW)
+    assert not authority.still(known_only, NOW)
 
 
 def test_an_application_answers_for_its_own_people() -> None:

@@ -17,7 +17,7 @@ IDENTITY = 3
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     accounts = Accounts(tmp_path_factory.mktemp("access") / "access.json")
-    accounts.person("Ann", "operator")
+    accounts.person("ann", "operator")
     flags = ("--allow-host", NAME, "--trusted-proxy", "127.0.0.1", "--proxy-user-header", "Remote-User")
     with serve("run", BOARD, *flags, *accounts.flags) as server:
         yield server
@@ -39,9 +39,9 @@ def test_the_proxy_passes_on_who_has_logged_in(name: str, board: Server, tmp_pat
         return httpx.get(f"http://127.0.0.1:{port}{path}", headers=sent, auth=auth, trust_env=False, timeout=60)
 
     with running(name, text, port):
-        assert get("/api/me", PASSWORD).json() == {"name": "Ann", "role": "operator"}
+        assert get("/api/me", PASSWORD).json() == {"name": "ann", "role": "operator"}
         # A browser cannot say who it is.
         for header in ("Remote-User", "remote-user", "REMOTE_USER"):
-            assert get("/api/me", PASSWORD, **{header: "root"}).json()["name"] == "Ann"
+            assert get("/api/me", PASSWORD, **{header: "root"}).json()["name"] == "ann"
             assert get("/api/me", None, **{header: "root"}).status_code == 401
         assert get("/api/me", "wrong").status_code == 401

@@ -39,7 +39,7 @@ def status(server: Server, path: str, method: str = "GET", **headers: str) -> in
 
 @pytest.mark.parametrize("role", [each for each in INCLUDES if each != "sender"])
 def test_every_route_needs_its_role(server: Server, role: str) -> None:
-    headers = {} if role == "nobody" else {HEADER: f"The {role}"}
+    headers = {} if role == "nobody" else {HEADER: f"the {role}"}
     refused = 401 if role == "nobody" else 403
     for method, table in (("GET", READ), ("POST", WRITE)):
         for path, needed in table.items():
@@ -77,7 +77,7 @@ def test_a_token_counts_for_more_than_the_name(server: Server, accounts: Account
 
 
 def test_a_change_is_signed_with_the_name(server: Server) -> None:
-    made = httpx.post(f"{server.url}api/marks", json={"text": "x", "by": "m"}, headers={HEADER: "THE operator"})
+    made = httpx.post(f"{server.url}api/marks", json={"text": "x", "by": "m"}, headers={HEADER: "the operator"})
     assert made.json()["by"] == "the operator"
 
 

@@ -26,6 +26,7 @@ class Authority:
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, Session] = {}
         self._people: dict[str, Person] = {}
+        self._roles: dict[str, Role] = {}
         self._used: dict[str, float] = {}
 
     def learn(self, records: Records) -> None:
@@ -34,6 +35,7 @@ class Authority:
         self._tokens = {each.fingerprint: each for each in records.tokens if each.board in {"*", self.board}}
         self._sessions = {each.fingerprint: each for each in records.sessions}
         self._people = {each.name.casefold(): each for each in records.people}
+        self._roles = {each.name: each.role for each in records.people}
         self._used = {each: used for each, used in self._used.items() if each in self._sessions}
 
     def by_token(self, token: str, now: float) -> Identity | None:
@@ -65,12 +67,12 @@ class Authority:
         """Return the person whom a trusted proxy names; None: they may not do anything.
 
         Args:
-            name: the name.
+            name: the name, written as in the records.
             default: the role of somebody who is not known here.
         """
-        person = self.records.person(name)
-        role = default if person is None else person.role
-        return None if role is None else Identity(name if person is None else person.name, role, f"proxy {name}")
+        # Exactly: what the proxy keeps apart, such as Ann and ann, may be two people.
+        role = self._roles.get(name, default)
+        return None if role is None else Identity(name, role, f"proxy {default} {name}")
 
     def still(self, identity: Identity, now: float) -> bool:
         """Return whether an identity may still do what it could when it was returned. Its use counts until now."""
@@ -85,8 +87,8 @@ class Authority:
             again = self._in_session(rest, now)
             return again is not None and again.role == identity.role
         if kind == "proxy":
-            person = self.records.person(rest)
-            return person is None or person.role == identity.role
+            default, _, name = rest.partition(" ")
+            return self._roles.get(name, default) == identity.role
         return True
 
     def uses(self) -> dict[str, float]:
