@@ -166,6 +166,10 @@ def test_health_in_brief_is_for_anyone_and_the_rest_for_viewers(place: Place) ->
     viewer = place.roles["viewer"]
     with known(place, viewer):
         assert b'"reasons":[' in exchange(place.server.port, request(target=health, **viewer)).body
+    # A sender sees no more than anyone.
+    sender = place.roles["sender"]
+    with known(place, sender):
+        assert exchange(place.server.port, request(target=health, **sender)).body == b'{"status":"degraded"}'
 
 
 def test_details_of_problems_are_for_admins(place: Place) -> None:

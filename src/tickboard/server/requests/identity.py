@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from tickboard.access.authority import listed
 from tickboard.access.credentials import id_of
-from tickboard.access.roles import Identity
+from tickboard.access.roles import Identity, may
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.source import Source
 
@@ -23,9 +23,10 @@ def identity_of(scope: Scope) -> Identity | None:
     return identity
 
 
-def is_anonymous(scope: Scope) -> bool:
-    """Return whether people have to log in, and whoever makes this request has not."""
-    return IDENTITY in scope and scope[IDENTITY] is None
+def may_view(scope: Scope) -> bool:
+    """Return whether whoever makes a request may see the board: a sender may not, nor may anyone who has to log in."""
+    identity = identity_of(scope)
+    return IDENTITY not in scope if identity is None else may(identity.role, "viewer")
 
 
 def signed(scope: Scope, by: str) -> str:

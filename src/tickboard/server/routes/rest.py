@@ -19,7 +19,7 @@ from tickboard.hub.health import Vitals, health
 from tickboard.hub.hub import Hub
 from tickboard.hub.traffic import RemoteWritten
 from tickboard.server.requests.detail_access import sees_details
-from tickboard.server.requests.identity import identity_of, is_anonymous
+from tickboard.server.requests.identity import identity_of, may_view
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.large import Large
 from tickboard.server.routes.operations import Paths, Ref, get, query
@@ -74,7 +74,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
         engine, traffic, now = hub.engine, hub.traffic, vitals()
         status, reasons = health(now, hub.problems.shown(details=sees_details(request.scope)), time.time())
         code = 503 if status == "failing" else 200
-        if is_anonymous(request.scope):
+        if not may_view(request.scope):
             return _json(encode(HealthInBrief(status)), code)
         return _json(
             encode(
