@@ -79,16 +79,23 @@ class Keeper:
             raise BusyError("the access file cannot be written: its disk does not answer", int(CHANGE_S)) from None
 
     async def watch(self) -> None:
-        """Look at the file and at open streams every second, until cancelled."""
+        """Look at the file and at open streams every second, until cancelled.
+
+        Raises:
+            Exception: a look has failed for a reason that is not the file's.
+        """
         began = time.monotonic()
         while True:
-            await asyncio.sleep(LOOK_S)
-            now = time.monotonic()
-            if self._looking is None or self._looking.done():
+            looking, now = self._looking, time.monotonic()
+            if looking is None or looking.done():
+                # The first one is at once: a link may be older than the server, and newer than what it has read.
                 self._looking, began = asyncio.create_task(self._look()), now
             elif now - began > SILENT_S:
                 self._report("its disk does not answer")
             self.end_streams()
+            if looking is not None and looking.done():
+                looking.result()
+            await asyncio.sleep(LOOK_S)
 
     def end_streams(self) -> None:
         """End the streams of credentials that have ended."""
@@ -101,12 +108,13 @@ class Keeper:
 
         def work() -> None:
             with self._disk:
-                if uses:
-                    loop.call_soon_threadsafe(self._learn, self.file.change(lambda records: records.with_uses(uses)))
-                elif (stamp := self.file.stamp()) != self._stamp:
+                # First, so that what was revoked ends even where nothing can be written.
+                if (stamp := self.file.stamp()) != self._stamp:
                     records = self.file.read()
                     self._stamp = stamp
                     loop.call_soon_threadsafe(self._learn, records)
+                if uses:
+                    loop.call_soon_threadsafe(self._learn, self.file.change(lambda records: records.with_uses(uses)))
 
         try:
             await asyncio.to_thread(work)
