@@ -163,4 +163,5 @@ def test_people_and_tokens_are_limited() -> None:
 
 def test_a_session_ends_once() -> None:
     records = Records().with_session(session())
-    assert records.without_session(fingerprint("s")).without_session(fingerprint("s")) == Records()
+    ended = frozenset({fingerprint("s")})
+    assert records.without_sessions(ended).without_sessions(ended) == Records()

@@ -55,9 +55,7 @@ async def test_what_is_revoked_ends_even_where_nothing_can_be_written(
         await until(lambda: keeper.authority.by_token(token, now) is None)
 
 
-async def test_a_look_that_fails_in_another_way_is_not_silent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_look_that_fails_in_another_way_is_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper = Keeper(AccessFile(tmp_path / "access.json"), Authority("host"), Problems)
 
     def fail() -> None:

@@ -194,9 +194,9 @@ class Records(Struct, frozen=True, omit_defaults=True):
         """Add a session; if there are too many, the oldest one ends."""
         return replace(self, sessions=(*self.sessions, session)[-MAX_SESSIONS:])
 
-    def without_session(self, fingerprint: str) -> "Records":
-        """End a session, if there is one with this fingerprint."""
-        return replace(self, sessions=tuple(each for each in self.sessions if each.fingerprint != fingerprint))
+    def without_sessions(self, fingerprints: frozenset[str]) -> "Records":
+        """End the sessions with these fingerprints."""
+        return replace(self, sessions=tuple(each for each in self.sessions if each.fingerprint not in fingerprints))
 
     def without_sessions_of(self, name: str) -> "Records":
         """End all sessions and links of a name."""

@@ -11,9 +11,9 @@ from tests.security.access import PASSWORD, Accounts
 from tickboard.access.authority import Authority
 from tickboard.access.slowdown import FREE
 from tickboard.problems import Problems
-from tickboard.server.access import login
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.access.login import LoginPages
+from tickboard.server.access.login_queue import LoginQueue
 
 
 @pytest.fixture
@@ -68,18 +68,18 @@ async def test_failures_delay_the_next_login_which_works(pages: LoginPages, monk
     assert waits == [0.5, 1.0, 1.0]
 
 
-async def test_a_bounded_number_waits_for_each_address(pages: LoginPages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "MAX_WAITING_OF_ADDRESS", 2)
+async def test_a_bounded_number_waits_for_each_address(pages: LoginPages) -> None:
+    pages._queue = LoginQueue(at_once=1, most=100, most_of_address=1)
     statuses = await asyncio.gather(*(post(pages, "wrong") for _ in range(4)), post(pages, PASSWORD, "198.51.100.7"))
     assert statuses == [401, 401, 503, 503, 303]
-    assert not pages._waiting
+    assert len(pages._queue) == 0
 
 
-async def test_a_bounded_number_waits_in_all(pages: LoginPages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "MAX_WAITING", 2)
+async def test_a_bounded_number_waits_in_all(pages: LoginPages) -> None:
+    pages._queue = LoginQueue(at_once=1, most=1, most_of_address=1)
     statuses = await asyncio.gather(*(post(pages, "wrong", f"192.0.2.{each}") for each in range(4)))
     assert sorted(statuses) == [401, 401, 503, 503]
-    assert not pages._waiting
+    assert len(pages._queue) == 0
 
 
 async def test_a_login_that_is_cancelled_does_not_wait_any_more(pages: LoginPages) -> None:
@@ -88,7 +88,7 @@ async def test_a_login_that_is_cancelled_does_not_wait_any_more(pages: LoginPage
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not pages._waiting
+    assert len(pages._queue) == 0
 
 
 async def test_the_loop_goes_on_while_passwords_are_compared(pages: LoginPages) -> None:

@@ -10,8 +10,7 @@ import hashlib
 import html
 import time
 from base64 import b64encode
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -21,14 +20,15 @@ from starlette.types import Receive, Scope, Send
 
 from tickboard.access.credentials import fingerprint, is_token, new_secret
 from tickboard.access.passwords import LONGEST, matches
-from tickboard.access.records import SESSION_S, Link, Records, Session
+from tickboard.access.records import SESSION_S, Records, Session
 from tickboard.access.roles import Identity, Role
 from tickboard.access.route_table import LOGIN, LOGOUT
 from tickboard.access.slowdown import Slowdown
-from tickboard.errors import BusyError, PayloadError, TickboardError
+from tickboard.errors import PayloadError, TickboardError
 from tickboard.output.logs import log
 from tickboard.output.text import one_line
 from tickboard.server.access.keeper import Keeper
+from tickboard.server.access.login_queue import LoginQueue
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.guard import is_foreign
 from tickboard.server.requests.identity import route_path
@@ -40,7 +40,7 @@ FORM_S = 10.0
 """How long the form may take to arrive."""
 
 MAX_WAITING, MAX_WAITING_OF_ADDRESS = 100, 10
-"""How many logins may wait at a time, in all and from one address. Beyond it they are asked to try again."""
+"""How many logins may wait at a time, in all and from one address."""
 
 AT_ONCE = 2
 """How many passwords are compared at a time: each takes 19 MiB and a core."""
@@ -73,6 +73,13 @@ POLICY = (
 )
 
 
+Entered = tuple[Records, str, Role | None]
+"""The records without what was used up, whom they log in, and with which role if that is no user."""
+
+Entry = Callable[[Records], Entered | None]
+"""Returns whom a credential logs in, from the records as they are in the file; None: it is no longer good."""
+
+
 class Form(Struct, frozen=True):
     """What a login sends: a name and a password, or the secret of a one-time link."""
 
@@ -94,8 +101,7 @@ class LoginPages:
         self._keeper = keeper
         self._cookie = cookie
         self._slowdown = Slowdown()
-        self._waiting: dict[str, int] = {}
-        self._comparing = asyncio.Semaphore(AT_ONCE)
+        self._queue = LoginQueue(AT_ONCE, MAX_WAITING, MAX_WAITING_OF_ADDRESS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
         """Serve one request of a path of these pages."""
@@ -146,68 +152,85 @@ class LoginPages:
     # --- logging in ---
 
     async def _log_in(self, scope: Scope, form: Form) -> Response:
-        session = await (self._by_link(form.once) if form.once else self._by_password(scope, form))
-        how, now, address = "by link" if form.once else "by password", time.time(), address_of(scope)
-        if session is None:
+        entry = self._by_link(form.once) if form.once else await self._by_password(scope, form)
+        how, address = "by link" if form.once else "by password", address_of(scope)
+        secret = new_secret()
+        name = None if entry is None else await self._begin(scope, secret, entry)
+        if name is None:
             self._note_failure(form.name, address, how)
             return page(USED if form.once else WRONG, onward=form.next, name=form.name, status=401)
-        secret, begun = session
-        # A new secret for each login, and the old one ends: nobody can fix a session in another's browser.
-        await self._forget(scope)
-        await self._keeper.change(lambda records: records.with_session(begun))
-        self._keeper.audit.add(now, "login", begun.name, address, how)
-        log.info("%s logged in from %s, %s", begun.name, address, how)
+        self._keeper.audit.add(time.time(), "login", name, address, how)
+        log.info("%s logged in from %s, %s", name, address, how)
         return self._with_cookie(_welcome(form.next), scope, secret, int(SESSION_S))
+
+    async def _begin(self, scope: Scope, secret: str, entry: Entry) -> str | None:
+        """Begin a session if its entry is still good, and return whom it logs in.
+
+        It is one change, so a password that is changed or a user who is removed meanwhile opens nothing.
+        """
+        # A new secret for each login, and the old one ends: nobody can fix a session in another's browser.
+        ended, now = self._sessions_of(scope), time.time()
+        begun: list[str] = []
+
+        def change(records: Records) -> Records:
+            if (found := entry(records)) is None:
+                return records
+            rest, name, role = found
+            begun[:] = [name]
+            return rest.without_sessions(ended).with_session(Session(fingerprint(secret), name, now, now, role))
+
+        await self._keeper.change(change)
+        return begun[0] if begun else None
 
     def _note_failure(self, name: str, address: str, how: str) -> None:
         if self._keeper.audit.fail(time.time(), "login failed", name, address, how):
             log.warning("a login as %r from %s failed, %s", one_line(name, 64), address, how)
 
-    async def _by_link(self, once: str) -> tuple[str, Session] | None:
+    def _by_link(self, once: str) -> Entry | None:
         used = fingerprint(once)
-        found: list[Link] = []
-
-        def use(records: Records) -> Records:
-            # The file is locked meanwhile, so that of two requests only one finds the link.
-            found[:] = [link for link in (records.link(used, time.time()),) if link is not None]
-            return records.without_link(used)
-
-        await self._keeper.change(use)
-        if not found:
+        # Anybody may send anything, so only a link that is known is worth a change of the file.
+        if self._keeper.authority.records.link(used, time.time()) is None:
             return None
-        person = self._keeper.authority.records.person(found[0].name)
-        return _begun(found[0].name if person is None else person.name, found[0].role)
 
-    async def _by_password(self, scope: Scope, form: Form) -> tuple[str, Session] | None:
+        def entry(records: Records) -> Entered | None:
+            # The file is locked meanwhile, so that of two requests only one finds the link.
+            if (link := records.link(used, time.time())) is None:
+                return None
+            person = records.person(link.name)
+            return records.without_link(used), link.name if person is None else person.name, link.role
+
+        return entry
+
+    async def _by_password(self, scope: Scope, form: Form) -> Entry | None:
         account, address = f"account {form.name.casefold()[:64]}", f"address {address_of(scope)}"
-        with _Waiting(self._waiting, address):
-            if delay_s := self._slowdown.delay_s((account, address), time.monotonic()):
-                await asyncio.sleep(delay_s)
+        async with self._queue.turn(address, self._slowdown.delay_s((account, address), time.monotonic())):
             person = self._keeper.authority.records.person(form.name)
             known = None if person is None else person.password
-            async with self._comparing:
-                is_right = await asyncio.to_thread(matches, form.password[:LONGEST], known)
+            is_right = await asyncio.to_thread(matches, form.password[:LONGEST], known)
         if person is None or not is_right:
             self._slowdown.failed((account, address), time.monotonic())
             return None
         self._slowdown.worked(account)
-        return _begun(person.name, None)
+
+        def entry(records: Records) -> Entered | None:
+            now = records.person(person.name)
+            return None if now is None or now.password != known else (records, now.name, None)
+
+        return entry
 
     async def _log_out(self, scope: Scope, identity: Identity | None) -> Response:
-        await self._forget(scope)
+        if ended := self._sessions_of(scope):
+            await self._keeper.change(lambda records: records.without_sessions(ended))
         if identity is not None:
             self._keeper.audit.add(time.time(), "logout", identity.name, address_of(scope))
         response = RedirectResponse("./login", 303, {"cache-control": "no-store"})
         response.delete_cookie(self._cookie, _cookie_path(scope), httponly=True, samesite="lax")
         return response
 
-    async def _forget(self, scope: Scope) -> None:
-        """End the session that a browser has, if any."""
-        known = {each.fingerprint for each in self._keeper.authority.records.sessions}
-        ended = [fingerprint(secret) for secret in cookies_named(head_of(scope), self._cookie)]
-        for print_ in ended:
-            if print_ in known:
-                await self._keeper.change(partial(Records.without_session, fingerprint=print_))
+    def _sessions_of(self, scope: Scope) -> frozenset[str]:
+        """Return the fingerprints of the sessions that a browser has."""
+        known = frozenset(each.fingerprint for each in self._keeper.authority.records.sessions)
+        return known.intersection(map(fingerprint, cookies_named(head_of(scope), self._cookie)))
 
     def _with_cookie(self, response: Response, scope: Scope, secret: str, max_age_s: int | None = None) -> Response:
         response.set_cookie(
@@ -220,29 +243,6 @@ class LoginPages:
             samesite="lax",
         )
         return response
-
-
-class _Waiting:
-    """Counts a login that waits.
-
-    Raises:
-        BusyError: too many wait.
-    """
-
-    def __init__(self, waiting: dict[str, int], address: str) -> None:
-        self._waiting = waiting
-        self._address = address
-
-    def __enter__(self) -> None:
-        of_address = self._waiting.get(self._address, 0)
-        if of_address >= MAX_WAITING_OF_ADDRESS or sum(self._waiting.values()) >= MAX_WAITING:
-            raise BusyError("too many logins wait: try again in a few seconds", 5)
-        self._waiting[self._address] = of_address + 1
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting[self._address] -= 1
-        if not self._waiting[self._address]:
-            del self._waiting[self._address]
 
 
 # --- cookies and redirects ---
@@ -270,11 +270,6 @@ def cookies_named(head: Head, name: str) -> Sequence[str]:
 
 def _cookie_path(scope: Scope) -> str:
     return quote(scope.get("root_path", "") + "/")
-
-
-def _begun(name: str, role: Role | None) -> tuple[str, Session]:
-    secret, now = new_secret(), time.time()
-    return secret, Session(fingerprint(secret), name, now, now, role)
 
 
 def _welcome(onward: str) -> Response:
