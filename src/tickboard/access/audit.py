@@ -1,6 +1,6 @@
 """The audit: who logged in, who failed to, and who changed what, the last of each, in memory.
 
-A flood of failures displaces neither logins nor changes, and the same failure again only counts. Time is an argument.
+A flood of one kind displaces no other kind, and the same failure again only counts. Time is an argument.
 """
 
 from collections import deque
@@ -50,29 +50,31 @@ class Audit:
     """What happened to one server since its start."""
 
     def __init__(self) -> None:
-        self._done: deque[AuditRecord] = deque(maxlen=MOST)
-        self._failed: dict[tuple[str, ...], AuditRecord] = {}
+        self._done: dict[What, deque[AuditRecord]] = {}
+        self._failed: dict[What, dict[tuple[str, ...], AuditRecord]] = {}
 
     def add(self, now: float, what: What, who: str, address: str = "", detail: str = "") -> None:
         """Record something that was done."""
-        self._done.append(AuditRecord(now, now, what, who[:MAX_TEXT], address, detail[:MAX_TEXT]))
+        done = self._done.setdefault(what, deque(maxlen=MOST))
+        done.append(AuditRecord(now, now, what, who[:MAX_TEXT], address, detail[:MAX_TEXT]))
 
     def fail(self, now: float, what: What, who: str, address: str, detail: str = "") -> bool:
         """Record something that was refused; return whether that is a new entry."""
         who, detail = who[:MAX_TEXT], detail[:MAX_TEXT]
-        key = what, who, address, detail
+        key, failed = (who, address, detail), self._failed.setdefault(what, {})
         # Put at the end, so that the entry that is oldest by its last time is the first one.
-        before = self._failed.pop(key, None)
+        before = failed.pop(key, None)
         is_same = before is not None and now - before.last <= SAME_S
         first, count = (before.first, before.count + 1) if before is not None and is_same else (now, 1)
-        self._failed[key] = AuditRecord(first, now, what, who, address, detail, count)
-        if len(self._failed) > MOST:
-            del self._failed[next(iter(self._failed))]
+        failed[key] = AuditRecord(first, now, what, who, address, detail, count)
+        if len(failed) > MOST:
+            del failed[next(iter(failed))]
         return not is_same
 
     def entries(self) -> list[AuditRecord]:
         """Return all entries, the newest first."""
-        return sorted(chain(self._done, self._failed.values()), key=lambda entry: -entry.last)
+        failed = (each.values() for each in self._failed.values())
+        return sorted(chain(*self._done.values(), *failed), key=lambda entry: -entry.last)
 
     def learn(self, now: float, before: Records, after: Records) -> None:
         """Record what has changed between two states of the access file."""
