@@ -1,18 +1,22 @@
 """Connections without a free place wait until there is one; the problem about it is reported and cleared."""
 
 import asyncio
+import contextlib
 import errno
 import gc
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from tests.raw import GUARD_S
+from tests.security.test_tls import trusting, write
 
 from tickboard.problems import Problems
 from tickboard.server.uvicorn import accepting
 from tickboard.server.uvicorn.accepting import SOURCE, Acceptor
 from tickboard.server.uvicorn.gate import Gate
+from tickboard.server.uvicorn.tls import Tls
 
 
 class Greeting(asyncio.Protocol):
@@ -78,6 +82,28 @@ def test_connections_wait_while_all_places_are_in_use() -> None:
             await until(problems, there=False)
             acceptor.close()
             assert not acceptor.is_serving()
+
+    asyncio.run(scenario())
+
+
+def test_connections_without_a_handshake_give_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepting, "HEAD_S", 10 * GUARD_S)
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            where, problems = listening.getsockname(), Problems()
+            acceptor = Acceptor(listening, Greeting, set(), Gate(places=2), problems, Tls(*write(tmp_path)))
+            acceptor.start()
+            with contextlib.ExitStack() as stack:
+                silent = [stack.enter_context(socket.create_connection(where)) for _ in range(2)]
+                async with asyncio.timeout(GUARD_S):
+                    while len(acceptor._arriving) < 2:
+                        await asyncio.sleep(0.01)
+                    reader, writer = await asyncio.open_connection(*where, ssl=trusting(), server_hostname="localhost")
+                    assert await reader.read() == b"hello"
+                    writer.close()
+                assert await asyncio.to_thread(silent[0].recv, 1) == b""
+            acceptor.close()
 
     asyncio.run(scenario())
 

@@ -64,7 +64,8 @@ class Acceptor:
         self._problems = problems
         self._crowded = Quiet()
         self._loop = asyncio.get_running_loop()
-        self._arriving: set[asyncio.Task[Any]] = set()
+        # The oldest first.
+        self._arriving: dict[asyncio.Task[Any], None] = {}
         self._again: asyncio.TimerHandle | None = None
         self._clearing: asyncio.TimerHandle | None = None
         self._serving = False
@@ -116,9 +117,9 @@ class Acceptor:
 
     def _accept(self) -> None:
         """Accept waiting connections."""
-        for _ in range(AT_ONCE):
+        for begun in range(AT_ONCE):
             places = self._gate.places
-            if places and len(self._connections) + len(self._arriving) >= places and not self._gate.make_room():
+            if places and len(self._connections) + len(self._arriving) >= places and not self._make_room(begun):
                 self._wait(f"all {places} that may be open are in use{RAISE}")
                 return
             try:
@@ -128,14 +129,30 @@ class Acceptor:
             except OSError as error:
                 exhausted = error.errno in EXHAUSTED
                 if exhausted:
-                    self._gate.make_room()
+                    self._make_room(begun)
                 self._wait(f"{error.strerror or error}{RAISE if exhausted else ''}")
                 return
             connection.setblocking(False)
             task = self._loop.create_task(self._begin(connection))
-            self._arriving.add(task)
+            self._arriving[task] = None
             # This runs even for a task that is cancelled before its first step.
             task.add_done_callback(partial(self._arrived, connection))
+
+    def _make_room(self, begun: int) -> bool:
+        """End a connection to make room for a new one; return whether there was one to end.
+
+        Under TLS, it is the oldest one that has not finished its handshake: the gate does not know of these yet.
+
+        Args:
+            begun: how many arrived in this step. They are not ended: nothing could be read of them yet.
+        """
+        if self._tls is None or len(self._arriving) <= begun:
+            return self._gate.make_room()
+        oldest = next(iter(self._arriving))
+        del self._arriving[oldest]
+        oldest.cancel()
+        self._gate.count("crowded", "there is no room for more connections: the longest waiting one was ended")
+        return True
 
     async def _begin(self, connection: socket.socket) -> None:
         if self._tls is None:
@@ -151,7 +168,7 @@ class Acceptor:
 
     def _arrived(self, connection: socket.socket, task: "asyncio.Task[Any]") -> None:
         """Close a connection that could not be started, whatever the reason."""
-        self._arriving.discard(task)
+        self._arriving.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or error is not None:
             connection.close()
