@@ -11,6 +11,7 @@ from tickboard.access.records import (
     MAX_LINKS,
     MAX_PEOPLE,
     MAX_SESSIONS,
+    MAX_SESSIONS_OF,
     MAX_TOKENS,
     SESSION_S,
     Link,
@@ -140,7 +141,7 @@ def test_what_has_ended_is_not_current() -> None:
 
 def test_the_oldest_sessions_and_links_give_way() -> None:
     full = Records(
-        sessions=tuple(session(secret=str(number)) for number in range(MAX_SESSIONS)),
+        sessions=tuple(session(f"user {number}", str(number)) for number in range(MAX_SESSIONS)),
         links=tuple(Link(str(number), "Ann", NOW, "admin") for number in range(MAX_LINKS)),
     )
     after = full.with_session(session(secret="new")).with_link(Link("new", "Ann", NOW, "admin"))
@@ -148,6 +149,16 @@ def test_the_oldest_sessions_and_links_give_way() -> None:
     assert after.sessions[-1].fingerprint == fingerprint("new")
     assert len(after.links) == MAX_LINKS
     assert after.links[0].fingerprint == "1"
+
+
+def test_somebody_who_logs_in_again_and_again_ends_nobody_elses_session() -> None:
+    records = Records().with_session(session("bob", "bob"))
+    for number in range(MAX_SESSIONS_OF + 5):
+        records = records.with_session(session("Ann" if number % 2 else "ann", str(number)))
+    assert [each.fingerprint for each in records.sessions] == [
+        fingerprint("bob"),
+        *(fingerprint(str(number)) for number in range(5, MAX_SESSIONS_OF + 5)),
+    ]
 
 
 def test_people_and_tokens_are_limited() -> None:

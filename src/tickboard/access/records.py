@@ -25,6 +25,9 @@ LINK_S = 600.0
 MAX_PEOPLE, MAX_TOKENS, MAX_SESSIONS, MAX_LINKS = 1_000, 1_000, 10_000, 20
 """The most of each. The oldest sessions and links give way."""
 
+MAX_SESSIONS_OF = 100
+"""The most sessions of one person, whose oldest ones give way."""
+
 SOMEBODY = "admin"
 """The name of whoever uses a link that was made for nobody in particular."""
 
@@ -191,8 +194,11 @@ class Records(Struct, frozen=True, omit_defaults=True):
     # --- sessions and links ---
 
     def with_session(self, session: Session) -> "Records":
-        """Add a session; if there are too many, the oldest one ends."""
-        return replace(self, sessions=(*self.sessions, session)[-MAX_SESSIONS:])
+        """Add a session; if there are too many, the oldest one ends, of the same person if they have too many."""
+        folded = session.name.casefold()
+        own = [each.fingerprint for each in self.sessions if each.name.casefold() == folded]
+        rest = self.without_sessions(frozenset(own[: 1 - MAX_SESSIONS_OF]))
+        return replace(rest, sessions=(*rest.sessions, session)[-MAX_SESSIONS:])
 
     def without_sessions(self, fingerprints: frozenset[str]) -> "Records":
         """End the sessions with these fingerprints."""
