@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 import pytest
@@ -126,6 +127,28 @@ def test_whatever_it_does_nobody_gets_in_and_a_problem_says_so(
             assert exchange(port, request(target="/live/api/health")).status == 200
         wait_for(lambda: "authorize" in board.hub.problems)
         assert "nobody gets in" in board.hub.problems["authorize"].message
+
+
+class EqualToNothing:
+    """Cannot be compared, as an array of numpy."""
+
+    def __eq__(self, _: object) -> bool:
+        raise ValueError("ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("answer", [ANY, (ANY, "ann"), EqualToNothing(), b"admin", ("viewer", 1), True])
+def test_answers_that_are_no_texts_are_nobody(answer: Any) -> None:
+    assert authorized.identity_in(answer) is None
+
+
+def test_a_name_can_be_shown_whatever_it_is() -> None:
+    names = [authorized.identity_in(("viewer", name)) for name in ("\ud800", "a\x1b[31m\nb", "x" * 1_000_000)]
+    shown = [each.name for each in names if each is not None]
+    assert shown[0] == "?"
+    assert shown[1].isprintable()
+    assert len(shown[2]) == authorized.MAX_NAME
 
 
 def test_the_problem_is_over_when_it_works_again() -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tickboard.access.roles import ROLES, Identity, may
 from tickboard.access.route_table import RouteTable
 from tickboard.loop.supervisor import outcome
+from tickboard.output.text import encodable, one_line
 from tickboard.problems import Reporter, described
 from tickboard.server.requests.detail_access import see_details
 from tickboard.server.requests.identity import IDENTITY, route_path
@@ -22,6 +23,9 @@ from tickboard.server.requests.refusal import error_response, refuse
 
 ANSWER_S = 10.0
 """How long the function may take."""
+
+MAX_NAME = 200
+"""The most characters of a name."""
 
 SOURCE = "authorize"
 """The source of the reported problem."""
@@ -99,9 +103,11 @@ class AuthorizedByApplication:
 def identity_in(answer: Any) -> Identity | None:
     """Return the identity that an answer of the function means; None: nobody, or it is not an answer."""
     role, name = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
-    if role not in ROLES or not isinstance(name, str | None):
+    # Only texts are compared: others may raise, or be equal to everything.
+    if not isinstance(role, str) or role not in ROLES or not isinstance(name, str | None):
         return None
-    return Identity(name or str(role), role, "application")
+    # It is shown to others, and kept with what they change.
+    return Identity(one_line(encodable(name or role), MAX_NAME), role, "application")
 
 
 def _refusal(needed: str, identity: Identity | None, *, failed: bool) -> Response:
