@@ -187,3 +187,10 @@ def test_a_link_is_kept_as_a_fingerprint(file: AccessFile) -> None:
     ]
     with pytest.raises(InputError, match="no user 'bob'"):
         new_link(file, "bob")
+
+
+def test_the_lock_is_never_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "access.json.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(AccessError, match="cannot be changed"):
+        AccessFile(tmp_path / "access.json").change(lambda records: records.with_person(Person("ann", "viewer")))
+    assert not (tmp_path / "elsewhere").exists()

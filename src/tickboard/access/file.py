@@ -138,7 +138,9 @@ def default_access_path(environ: Mapping[str, str]) -> Path:
 @contextlib.contextmanager
 def _locked(real: Path) -> Iterator[None]:
     """Hold the lock for changes. It is a file of its own, since the access file is replaced."""
-    descriptor = os.open(f"{real}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Never through a link, which others may have put there in a folder such as /tmp.
+    never = getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(f"{real}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | never, 0o600)
     try:
         _lock(descriptor)
         yield
