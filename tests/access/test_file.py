@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tickboard.access import file as module
-from tickboard.access.file import AccessError, AccessFile, default_access_path
+from tickboard.access.file import AccessError, AccessFile, NoAccessFile, default_access_path
 from tickboard.access.links import new_link
 from tickboard.access.records import Link, Person, Records
 from tickboard.errors import InputError
@@ -172,6 +172,13 @@ def test_the_default_is_in_the_state_folder_unless_the_environment_names_a_file(
     monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
     with pytest.raises(AccessError, match="no home folder for users and tokens"):
         default_access_path({})
+
+
+def test_a_file_without_a_place_says_why_whatever_is_done_with_it() -> None:
+    nowhere = NoAccessFile(AccessError("there is no home folder"))
+    for use in (nowhere.stamp, nowhere.read, lambda: nowhere.change(lambda records: records)):
+        with pytest.raises(AccessError, match="there is no home folder"):
+            use()
 
 
 def test_a_link_is_kept_as_a_fingerprint(file: AccessFile) -> None:

@@ -23,7 +23,7 @@ STATIC = ["/", "/api/openapi.json", "/api/config-schema.json"]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve("run", str(BOARDS / "wide.py"), "--interval", "100") as running:
+    with serve("run", str(BOARDS / "wide.py"), "--interval", "100", "--auth", "none") as running:
         yield running
 
 
@@ -182,7 +182,7 @@ def test_a_plain_request_to_the_websocket_gets_426_upgrade_required(server: Serv
 
 
 def test_a_handshake_that_arrives_as_a_plain_request_is_logged_once() -> None:
-    with serve("run", str(BOARDS / "empty.py")) as running:
+    with serve("run", str(BOARDS / "empty.py"), "--auth", "none") as running:
         httpx.get(f"{running.url}ws/metrics")
         for _ in range(3):
             httpx.get(f"{running.url}ws/metrics", headers={"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})

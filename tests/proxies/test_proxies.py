@@ -22,6 +22,8 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 import proxies
+from tickboard.access.file import AccessFile
+from tickboard.access.links import new_link
 
 ROOT = Path(__file__).parents[2]
 BOARD = ROOT / "tests" / "boards" / "alarms.py"
@@ -144,13 +146,14 @@ def listens(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def board() -> Iterator[Server]:
-    with serve("run", str(BOARD), "--interval", "100", "--allow-host", NAME) as server:
+    with serve("run", str(BOARD), "--interval", "100", "--allow-host", NAME, "--auth", "none") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def prefixed() -> Iterator[Server]:
-    with serve("run", str(BOARD), "--interval", "100", "--allow-host", NAME, "--root-path", "/team/board") as server:
+    flags = ("--allow-host", NAME, "--auth", "none", "--root-path", "/team/board")
+    with serve("run", str(BOARD), "--interval", "100", *flags) as server:
         yield server
 
 
@@ -221,6 +224,27 @@ def test_every_recipe_passes_on_pages_websockets_and_streams(
                 assert bare.status_code in {301, 302, 307, 308}
                 # Caddy keeps the question mark of an empty query.
                 assert str(bare.url.join(bare.headers["location"])).rstrip("?").endswith(f"{prefix}/{query}")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_whoever_comes_through_a_proxy_has_to_log_in_unless_told_otherwise(name: str, tmp_path: Path) -> None:
+    port, access = free_port(), AccessFile(tmp_path / "access.json")
+    once = new_link(access, None)
+    with serve("run", str(BOARD), "--allow-host", NAME, "--access", str(access.path)) as server:
+        browser = Browser(port)
+        with running(name, with_ports(recipe(PROXIES[name].language, 0), port, server.port), port):
+            wait_for(lambda: browser.get("/api/health").status_code == 200)
+            assert browser.get("/api/board").status_code == 401
+            with pytest.raises(InvalidStatus) as refused:
+                browser.ticks("/ws/metrics", 1)
+            assert refused.value.response.status_code == 401
+            assert server.json("/api/board")["title"]
+            headers = {"Host": browser.host, "Origin": browser.origin}
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as client:
+                answer = client.post("/login", data={"once": once}, timeout=60)
+                cookie = answer.headers["set-cookie"].partition(";")[0]
+                assert answer.status_code == 303
+                assert client.get("/api/board", headers={"Cookie": cookie}, timeout=60).status_code == 200
 
 
 def test_the_error_behind_a_proxy_that_drops_the_port_names_the_fix(board: Server) -> None:

@@ -75,7 +75,7 @@ def test_the_header_of_any_other_peer_is_ignored(peer: str | None, address: str)
 def test_limits_and_the_log_use_the_forwarded_address(monkeypatch: pytest.MonkeyPatch) -> None:
     # uvicorn's own setting, with which it would trust any peer.
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
-    flags = ("--max-per-address", "1", "--log-level", "info")
+    flags = ("--auth", "none", "--max-per-address", "1", "--log-level", "info")
     with serve(*flags) as server, contextlib.ExitStack() as streams:
         for said in ("198.51.100.1, 192.0.2.1", "198.51.100.1, 192.0.2.2", "192.0.2.3, \x9b31m"):
             asked = request(target="/events/alerts", X_Forwarded_For=said).decode("latin-1")
@@ -110,7 +110,7 @@ def test_a_peer_off_loopback_cannot_forward_for_others() -> None:
 
 
 def test_a_redirect_uses_the_scheme_forwarded_by_a_local_proxy() -> None:
-    with serve() as server:
+    with serve("--auth", "none") as server:
         for said, scheme in {"https": "https", "HTTPS ": "https", "http": "http", "wss": "https"}.items():
             answer = exchange(server.port, request(target="/api/stats/", X_Forwarded_Proto=said))
             assert answer.headers["location"] == f"{scheme}://localhost/api/stats"

@@ -22,7 +22,8 @@ EMPTY = str(Path(__file__).parents[1] / "boards" / "empty.py")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve("run", EMPTY, "--allow-host", "Board.Example") as running:
+    # With --auth none, since a header of a proxy would need a login.
+    with serve("run", EMPTY, "--allow-host", "Board.Example", "--auth", "none") as running:
         yield running
 
 

@@ -300,7 +300,7 @@ def failing(tmp_path: Path) -> Path:
 
 
 def test_details_are_shown_only_on_the_machine_itself(failing: Path) -> None:
-    with serve("run", str(failing), "--state", "none") as server:
+    with serve("run", str(failing), "--state", "none", "--auth", "none") as server:
         server.wait_for(lambda: server.json("/api/board").get("problems"))
         assert not is_short(problems(server.url, {}))
         for header in ("X-Forwarded-For", "x-forwarded-host", "Forwarded", "X-Real-IP", "Via"):
@@ -317,7 +317,7 @@ def test_a_server_bound_to_other_addresses_shows_short_problems(failing: Path) -
 def test_the_path_of_the_alert_log_is_shown_only_on_the_machine_itself(failing: Path, tmp_path: Path) -> None:
     state = tmp_path / "kept" / "alerts.sqlite"
     state.parent.mkdir()
-    with serve("run", str(failing), "--state", str(state)) as server:
+    with serve("run", str(failing), "--state", str(state), "--auth", "none") as server:
         state.unlink()
         server.wait_for(lambda: "alert log" in httpx.get(f"{server.url}api/health").text)
         assert str(state) in httpx.get(f"{server.url}api/health").text
@@ -341,7 +341,7 @@ def test_a_mounted_board_shows_short_problems() -> None:
 
 
 def test_the_error_of_a_dashboard_file_is_shown_only_on_the_machine_itself(failing: Path) -> None:
-    with serve("dev", str(failing), "--state", "none") as server:
+    with serve("dev", str(failing), "--state", "none", "--auth", "none") as server:
         failing.write_text("raise ValueError('the text of an exception')")
         server.wait_for(lambda: "dashboard file" in httpx.get(f"{server.url}api/health").text)
         assert "the text of an exception" in httpx.get(f"{server.url}api/health").text

@@ -117,6 +117,30 @@ class AccessFile:
         return AccessError(f"{self.path} cannot be {what}: {error.strerror or error}: {PURPOSE.another_file}")
 
 
+class NoAccessFile(AccessFile):
+    """Stands for an access file that has no place: whatever is done with it raises the reason.
+
+    Args:
+        reason: why it has none.
+    """
+
+    def __init__(self, reason: AccessError) -> None:
+        super().__init__(Path(NAME))
+        self._reason = reason
+
+    def stamp(self) -> Stamp:
+        """Raise the reason."""
+        raise self._reason
+
+    def read(self) -> Records:
+        """Raise the reason."""
+        raise self._reason
+
+    def change(self, change: Callable[[Records], Records]) -> Records:
+        """Raise the reason."""
+        raise self._reason
+
+
 def default_access_path(environ: Mapping[str, str]) -> Path:
     """Return the access file of this user.
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from tickboard.access.authority import Authority
-from tickboard.access.file import AccessFile
+from tickboard.access.file import AccessError, AccessFile, NoAccessFile
 from tickboard.access.links import new_link
 from tickboard.cli.password_file import add_admin
 from tickboard.cli.serving_options import Options
@@ -19,6 +19,8 @@ from tickboard.server.uvicorn.listening import is_loopback, url_from_elsewhere
 def keeper_of(options: Options, bound: str, named: str, problems: Callable[[], Reporter]) -> Keeper | None:
     """Return what keeps users and tokens; None: nobody has to log in.
 
+    A board on loopback, about which nothing else is said, is open to this machine and closed to clients of a proxy.
+
     Args:
         options: the flags.
         bound: the address that the server's socket is bound to.
@@ -29,14 +31,19 @@ def keeper_of(options: Options, bound: str, named: str, problems: Callable[[], R
         AccessError: people have to log in, and the access file cannot be used.
         InputError: the file that ``TICKBOARD_PASSWORD_FILE`` names, or a flag, cannot be used.
     """
-    auth = options.auth or ("none" if is_loopback(bound) and options.proxy is None else "required")
-    if auth == "none":
+    if options.auth == "none":
         if options.proxy is not None:
             raise InputError("--trusted-proxy with --auth none: nobody logs in then; leave one of them out")
         return None
-    file = AccessFile(options.access_path)
+    at_once = options.auth is not None or options.proxy is not None or not is_loopback(bound)
+    try:
+        file = AccessFile(options.access_path)
+    except AccessError as error:
+        if at_once:
+            raise
+        file = NoAccessFile(error)
     add_admin(file, os.environ)
-    return Keeper(file, Authority(named), problems)
+    return Keeper(file, Authority(named), problems, at_once=at_once)
 
 
 def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: Keeper | None, scheme: str) -> list[str]:
@@ -49,7 +56,7 @@ def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: K
         AccessError: the access file cannot be written.
     """
     is_local = is_loopback(listening.getsockname()[0])
-    if keeper is None:
+    if keeper is None or not keeper.at_once:
         return [] if is_local else ["  Anyone who reaches this port may see and change everything: --auth none."]
     lines = (
         [] if is_local or scheme == "https" else ["  Without TLS, passwords travel in clear text: see docs/deploy.md."]

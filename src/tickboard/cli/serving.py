@@ -19,7 +19,7 @@ from tickboard.output.logs import log
 from tickboard.output.secrets import is_exposed
 from tickboard.output.terminal import prepare_to_serve, say
 from tickboard.panels.chosen import Snapshot
-from tickboard.server.access.access_gate import AccessGate
+from tickboard.server.access.proxy_gate import gated
 from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
 from tickboard.server.requests.strict_transport import StrictTransport
@@ -144,10 +144,10 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
     with listen(options.host, options.port) as listening:
         bound = listening.getsockname()[0]
         keeper = keeper_of(options, bound, named, lambda: hub().problems)
-        gated = served if keeper is None else AccessGate(served, keeper, lambda: hub().problems, proxy)
-        limited, gate = options.limited(gated, lambda: hub().traffic)
+        closed = gated(served, keeper, lambda: hub().problems, proxy)
+        limited, gate = options.limited(closed, lambda: hub().traffic)
         guarded: ASGIApp = Guard(limited, bound, [options.host], lambda: flags | board().allowed)
-        if keeper is None:
+        if keeper is None or not keeper.at_once:
             guarded = DetailAccess(guarded, bound)
         if options.hsts is not None:
             guarded = StrictTransport(guarded, options.hsts)

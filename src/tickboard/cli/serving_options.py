@@ -88,7 +88,7 @@ class Options(Struct, frozen=True):
     ] = ()
     auth: Annotated[
         Literal["none", "required"] | None,
-        "required: everyone logs in; none: nobody does. By default, none on loopback, and required elsewhere.",
+        "required: everyone logs in; none: nobody does. By default, everyone but programs on this machine.",
     ] = None
     access: Annotated[
         str | None,

@@ -144,24 +144,32 @@ class Background:
             return
 
     def _gated(self, bound: str) -> ASGIApp:
-        """Return the board, behind a gate if people have to log in.
+        """Return the board, behind a gate unless nobody has to log in.
 
         Raises:
-            AccessError: they have to, and the access file cannot be used.
+            AccessError: people have to, and the access file cannot be used.
         """
-        if self._auth == "none" or (self._auth is None and is_loopback(bound)):
+        if self._auth == "none":
             return self._board
         from tickboard.access.authority import Authority
-        from tickboard.access.file import AccessFile, default_access_path
-        from tickboard.server.access.access_gate import AccessGate
+        from tickboard.access.file import AccessError, AccessFile, NoAccessFile, default_access_path
         from tickboard.server.access.keeper import Keeper
+        from tickboard.server.access.proxy_gate import gated
 
         def problems() -> Reporter:
             return self._board.hub.problems
 
-        keeper = Keeper(AccessFile(default_access_path(os.environ)), Authority(PROGRAM), problems)
-        log.warning("people log in to the board: tickboard login prints a link that logs an admin in")
-        return AccessGate(self._board, keeper, problems)
+        at_once = self._auth is not None or not is_loopback(bound)
+        try:
+            file = AccessFile(default_access_path(os.environ))
+        except AccessError as error:
+            if at_once:
+                raise
+            file = NoAccessFile(error)
+        keeper = Keeper(file, Authority(PROGRAM), problems, at_once=at_once)
+        if at_once:
+            log.warning("people log in to the board: tickboard login prints a link that logs an admin in")
+        return gated(self._board, keeper, problems)
 
     def _serve(self) -> None:
         # Create it here, so that errors in the environment are raised in the caller.
@@ -199,7 +207,7 @@ def serve_in_background(
         host: the address to listen on; 0.0.0.0 lets other machines watch.
         port: the port; 0 picks a free one.
         auth: ``"required"``: people log in, and programs send a token; ``"none"``: nobody does. If None, nobody does on
-            loopback, and everyone elsewhere. ``tickboard user``, ``token`` and ``login`` make what they need.
+            loopback, except clients of a proxy, and everyone elsewhere. ``tickboard user``, ``token`` and ``login`` make what they need.
 
     Raises:
         InputError: the address can't be listened on, or the environment holds a bad value.

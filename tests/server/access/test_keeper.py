@@ -135,6 +135,22 @@ async def test_a_disk_that_hangs_refuses_a_change_and_streams_still_end(
     await until(lambda: SOURCE not in watched.problems)
 
 
+async def test_a_file_that_is_not_needed_at_once_is_read_when_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    file, problems = FakeFile(), Problems()
+    file.change(lambda records: records.with_person(ANN))
+    file.error = AccessError("broken")
+    keeper = Keeper(file, Authority("host"), lambda: problems, at_once=False)
+    watching = asyncio.create_task(keeper.watch())
+    await asyncio.sleep(0)
+    assert keeper._looking is None
+    assert not problems
+    file.error = None
+    await keeper.ready()
+    assert keeper.authority.records.people == (ANN,)
+    watching.cancel()
+    await asyncio.wait([watching])
+
+
 def test_a_file_that_cannot_be_used_at_the_start_raises() -> None:
     file = FakeFile()
     file.error = AccessError("broken")

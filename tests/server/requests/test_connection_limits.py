@@ -24,7 +24,7 @@ from tickboard.server.uvicorn.websocket import DIRECT
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve("--max-connections", "4", "--max-per-address", "3", "--interval", "100") as running:
+    with serve("--max-connections", "4", "--max-per-address", "3", "--interval", "100", "--auth", "none") as running:
         yield running
 
 

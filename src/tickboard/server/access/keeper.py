@@ -37,25 +37,49 @@ class Keeper:
         file: the access file.
         authority: answers requests.
         problems: returns where it is reported that the file cannot be used.
+        at_once: whether everyone has to log in, so that the file must be usable now. Otherwise it is first read when
+            `ready` is called, and until then nothing about it is a problem.
 
     Attributes:
         streams: the open streams of everyone.
         audit: what happened since the start.
+        at_once: the argument.
 
     Raises:
         AccessError: the file cannot be used at the start.
     """
 
-    def __init__(self, file: AccessFile, authority: Authority, problems: Callable[[], Reporter]) -> None:
+    def __init__(
+        self, file: AccessFile, authority: Authority, problems: Callable[[], Reporter], *, at_once: bool = True
+    ) -> None:
         self.file = file
         self.authority = authority
         self.streams = OpenStreams()
         self.audit = Audit()
         self._problems = problems
         self._disk = threading.Lock()
-        self._stamp: Stamp = file.stamp()
+        self._stamp: Stamp = ()
         self._looking: asyncio.Task[None] | None = None
-        authority.learn(file.read())
+        self._wanted, self._looked = asyncio.Event(), asyncio.Event()
+        self.at_once = at_once
+        if at_once:
+            self._stamp = file.stamp()
+            authority.learn(file.read())
+            self._wanted.set()
+            self._looked.set()
+
+    async def ready(self) -> None:
+        """Begin to follow the file, and return once it was looked at.
+
+        Raises:
+            BusyError: the disk does not answer.
+        """
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(CHANGE_S):
+                await self._looked.wait()
+        except TimeoutError:
+            raise BusyError("the access file cannot be read: its disk does not answer", int(CHANGE_S)) from None
 
     async def change(self, change: Callable[[Records], Records]) -> Records:
         """Change the records in the file, and return them once requests are answered by them.
@@ -79,11 +103,12 @@ class Keeper:
             raise BusyError("the access file cannot be written: its disk does not answer", int(CHANGE_S)) from None
 
     async def watch(self) -> None:
-        """Look at the file and at open streams every second, until cancelled.
+        """Look at the file and at open streams every second, until cancelled; see `ready` for the beginning.
 
         Raises:
             Exception: a look has failed for a reason that is not the file's.
         """
+        await self._wanted.wait()
         began = time.monotonic()
         while True:
             looking, now = self._looking, time.monotonic()
@@ -122,6 +147,8 @@ class Keeper:
             self._report(str(error))
         else:
             self._problems().clear(SOURCE)
+        finally:
+            self._looked.set()
 
     def _report(self, why: str) -> None:
         self._problems().report(SOURCE, f"{why}; until that is fixed, users and tokens are as they were", kind=SOURCE)

@@ -5,7 +5,7 @@ admins, if people log in. All others, and all viewers of a board that is mounted
 The log has everything.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,7 +14,7 @@ from tickboard.server.uvicorn.listening import is_loopback
 
 _KEY = "tickboard.details"
 
-_FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
+_NAMING = frozenset({"forwarded", "x-real-ip"})
 
 
 class DetailAccess:
@@ -46,10 +46,19 @@ def sees_details(scope: Scope) -> bool:
     return scope.get(_KEY) is True
 
 
-def is_forwarded(names: Iterable[str]) -> bool:
+def is_forwarded(names: Collection[str]) -> bool:
     """Return whether a request's headers show that a proxy has passed it on.
 
     Args:
         names: the names of the headers, in lower case.
     """
-    return any(name in _FORWARDING or name.startswith("x-forwarded-") for name in names)
+    return "via" in names or is_for_another(names)
+
+
+def is_for_another(names: Collection[str]) -> bool:
+    """Return whether a request's headers say that a proxy has passed it on for a client of its own.
+
+    Args:
+        names: the names of the headers, in lower case.
+    """
+    return any(name in _NAMING or name.startswith("x-forwarded-") for name in names)

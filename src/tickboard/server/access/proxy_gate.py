@@ -1,0 +1,75 @@
+"""The gate for proxies: a board on loopback is open to this machine, and closed to the clients of a proxy.
+
+Only programs on this machine reach such a board, but a proxy may be one of them, and pass on requests from anywhere. A
+request that says so needs a login. A proxy that adds no header cannot be recognised.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tickboard.errors import TickboardError
+from tickboard.output.logs import log
+from tickboard.problems import Reporter
+from tickboard.server.access.access_gate import AccessGate
+from tickboard.server.access.keeper import Keeper
+from tickboard.server.access.trusted_proxy import TrustedProxy
+from tickboard.server.requests.detail_access import is_for_another
+from tickboard.server.requests.refusal import error_response, refuse
+from tickboard.server.requests.request_headers import head_of
+
+
+def gated(
+    app: ASGIApp, keeper: Keeper | None, problems: Callable[[], Reporter], proxy: TrustedProxy | None = None
+) -> ASGIApp:
+    """Return a board behind the gate that it needs.
+
+    Args:
+        app: the board.
+        keeper: has the users and tokens; None: nobody has to log in.
+        problems: returns where a failure of the gate's own parts is reported.
+        proxy: names people whom it has logged in; None: there is none.
+    """
+    if keeper is None:
+        return app
+    gate = AccessGate(app, keeper, problems, proxy)
+    return gate if keeper.at_once else ProxyGate(app, gate, keeper)
+
+
+class ProxyGate:
+    """ASGI middleware that sends a request to the gate of access if a proxy has passed it on for another client.
+
+    Args:
+        app: the board.
+        gate: the gate before the same board.
+        keeper: the gate's. Its file is read when the first such request arrives.
+    """
+
+    def __init__(self, app: ASGIApp, gate: ASGIApp, keeper: Keeper) -> None:
+        self._app = app
+        self._gate = gate
+        self._keeper = keeper
+        self._said = False
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one call."""
+        if scope["type"] == "lifespan":
+            return self._gate(scope, receive, send)
+        if is_for_another(head_of(scope)):
+            return self._closed(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _closed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._said:
+            self._said = True
+            log.warning(
+                "a request came through a proxy, so it needs a login: tickboard login --url ADDRESS prints a link. "
+                "If everyone whom the proxy lets through may see and change everything, start with --auth none; if it "
+                "says who they are, with --trusted-proxy (docs/deploy.md)"
+            )
+        try:
+            await self._keeper.ready()
+        except TickboardError as error:
+            await refuse(error_response(error.status, str(error)), scope, receive, send)
+        else:
+            await self._gate(scope, receive, send)
