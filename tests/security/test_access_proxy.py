@@ -12,6 +12,7 @@ from tests.serving import Server, serve
 from tickboard.access.roles import PEOPLE_ROLES
 from tickboard.errors import InputError
 from tickboard.server.access.trusted_proxy import TrustedProxy
+from tickboard.server.requests.proxied import PEER
 
 HEADER = "Remote-User"
 
@@ -93,6 +94,45 @@ def test_from_another_address_the_header_says_nothing(accounts: Accounts, forwar
         for name in ("the admin", "new"):
             assert status(running, "/api/board", **{HEADER: name}, **forwarded) == 401
             assert exchange(running.port, handshake(**{HEADER: name}, **forwarded)).status == 401
+
+
+def test_a_page_with_a_rebound_name_cannot_say_who_it_is(accounts: Accounts) -> None:
+    admin = {HEADER: "the admin"}
+    flags = ("--host", "0.0.0.0", "--allow-host", "board.example.com", *FROM_HERE, *accounts.flags)
+    with serve("run", BOARD, *flags) as running:
+
+        def statuses(host: str) -> set[int]:
+            origin = {"Origin": f"http://{host}"}
+            asked = (
+                request(host=host, **admin),
+                request("POST", "/api/alerts/ack", host=host, **admin, **origin),
+                handshake(host=host, **admin, **origin),
+            )
+            return {exchange(running.port, each).status for each in asked}
+
+        for host in ("evil.example", f"evil.example:{running.port}", "board.example.com.evil.example"):
+            assert statuses(host) == {401}, host
+        for host in ("localhost", f"127.0.0.1:{running.port}", "board.example.com", "Board.Example.com:8080"):
+            assert 401 not in statuses(host), host
+        running.wait_for(lambda: "is not believed" in running.output())
+        assert running.output().count("is not believed") == 1
+
+
+def from_proxy(peer: str, server: str, *hosts: str) -> bool:
+    proxy = TrustedProxy.read(["127.0.0.1", "10.0.0.0/24", "::1"], HEADER, "viewer")
+    return proxy.sends({PEER: peer, "server": (server, 3000)}, {"host": hosts}, lambda: {"board.example.com"})
+
+
+def test_only_beside_a_browser_the_host_matters() -> None:
+    for peer, server in (("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("10.0.0.5", "10.0.0.5")):
+        assert not from_proxy(peer, server, "evil.example")
+        assert not from_proxy(peer, server)
+        assert not from_proxy(peer, server, "localhost", "localhost")
+        assert from_proxy(peer, server, "10.0.0.5:3000")
+        assert from_proxy(peer, server, "[::1]:3000")
+        assert from_proxy(peer, server, "board.example.com")
+    assert from_proxy("10.0.0.2", "10.0.0.5", "any.example")
+    assert not from_proxy("192.0.2.1", "10.0.0.5", "board.example.com")
 
 
 def test_without_a_role_for_strangers_only_users_get_in(accounts: Accounts) -> None:

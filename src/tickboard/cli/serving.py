@@ -21,7 +21,7 @@ from tickboard.output.terminal import prepare_to_serve, say
 from tickboard.panels.chosen import Snapshot
 from tickboard.server.access.proxy_gate import gated
 from tickboard.server.requests.detail_access import DetailAccess
-from tickboard.server.requests.guard import Guard
+from tickboard.server.requests.guard import Guard, server_name
 from tickboard.server.requests.strict_transport import StrictTransport
 from tickboard.server.uvicorn.listening import bare, is_loopback, listen, url_of
 from tickboard.server.uvicorn.serving import Program, uvicorn_config
@@ -144,7 +144,10 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
     with listen(options.host, options.port) as listening:
         bound = listening.getsockname()[0]
         keeper = keeper_of(options, bound, named, lambda: hub().problems)
-        closed = gated(served, keeper, lambda: hub().problems, proxy)
+        own = server_name(options.host)
+        closed = gated(
+            served, keeper, lambda: hub().problems, proxy, lambda: (flags | board().allowed).hosts | {own}
+        )
         limited, gate = options.limited(closed, lambda: hub().traffic)
         guarded: ASGIApp = Guard(limited, bound, [options.host], lambda: flags | board().allowed)
         if keeper is None or not keeper.at_once:

@@ -6,7 +6,7 @@ role does not include it. A WebSocket is refused in its handshake.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +15,8 @@ from tickboard.access.credentials import is_token
 from tickboard.access.roles import Identity, Role, may
 from tickboard.access.route_table import AUDIT, LOGIN, LOGOUT, READING, RouteTable
 from tickboard.loop.supervisor import Supervisor
+from tickboard.output.logs import log
+from tickboard.output.text import one_line
 from tickboard.problems import Reporter
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.access.login import LoginPages, cookie_name, cookies_named
@@ -25,7 +27,7 @@ from tickboard.server.requests.detail_access import see_details
 from tickboard.server.requests.identity import IDENTITY, route_path
 from tickboard.server.requests.proxied import PEER
 from tickboard.server.requests.refusal import error_response, refuse
-from tickboard.server.requests.request_headers import head_of
+from tickboard.server.requests.request_headers import Head, head_of
 from tickboard.wire import AuditEntry, AuditLog, encode, timestamp
 
 MAX_COOKIES = 4
@@ -42,12 +44,20 @@ class AccessGate:
         keeper: has the users and tokens.
         problems: returns where a failure of the gate's own parts is reported.
         proxy: names people whom it has logged in; None: there is none.
+        names: returns further names of the server, under which a proxy on this machine may pass requests on.
     """
 
     def __init__(
-        self, app: ASGIApp, keeper: Keeper, problems: Callable[[], Reporter], proxy: TrustedProxy | None = None
+        self,
+        app: ASGIApp,
+        keeper: Keeper,
+        problems: Callable[[], Reporter],
+        proxy: TrustedProxy | None = None,
+        names: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._proxy = proxy
+        self._names = names
+        self._said = False
         self._app = app
         self._keeper = keeper
         self._problems = problems
@@ -126,8 +136,10 @@ class AccessGate:
             return authority.by_token(token.strip(), now) if len(given) == 1 and scheme.lower() == "bearer" else None
         if self._proxy is not None and self._proxy.includes(scope.get(PEER, "")):
             name = self._proxy.name_in(head)
-            if name is not None:
+            if name is not None and self._proxy.sends(scope, head, self._names):
                 return authority.by_name(name, self._proxy.role)
+            if name is not None:
+                self._say_unbelieved(head)
         for secret in cookies_named(head, self._cookie)[:MAX_COOKIES]:
             if not is_token(secret):
                 identity = authority.by_session(secret, now)
@@ -138,6 +150,17 @@ class AccessGate:
             if identity is not None:
                 return identity
         return None
+
+    def _say_unbelieved(self, head: Head) -> None:
+        """Log once why a name is not believed, since the board's owner may only have forgotten a flag."""
+        if not self._said:
+            self._said = True
+            host = one_line(",".join(head.get("host", ())), 200)
+            log.warning(
+                "a request from this machine for Host %r names a user, and is not believed, since any page in a "
+                "browser here could send it: if the proxy uses this name, start with --allow-host",
+                host,
+            )
 
     def _refusal(self, scope: Scope, path: str, needed: Role, identity: Identity | None) -> Response:
         if identity is not None:

@@ -4,7 +4,7 @@ Only programs on this machine reach such a board, but a proxy may be one of them
 request that says so needs a login. A proxy that adds no header cannot be recognised.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,7 +20,11 @@ from tickboard.server.requests.request_headers import head_of
 
 
 def gated(
-    app: ASGIApp, keeper: Keeper | None, problems: Callable[[], Reporter], proxy: TrustedProxy | None = None
+    app: ASGIApp,
+    keeper: Keeper | None,
+    problems: Callable[[], Reporter],
+    proxy: TrustedProxy | None = None,
+    names: Callable[[], Collection[str]] = frozenset,
 ) -> ASGIApp:
     """Return a board behind the gate that it needs.
 
@@ -29,10 +33,11 @@ def gated(
         keeper: has the users and tokens; None: nobody has to log in.
         problems: returns where a failure of the gate's own parts is reported.
         proxy: names people whom it has logged in; None: there is none.
+        names: returns further names of the server; see `AccessGate`.
     """
     if keeper is None:
         return app
-    gate = AccessGate(app, keeper, problems, proxy)
+    gate = AccessGate(app, keeper, problems, proxy, names)
     return gate if keeper.at_once else ProxyGate(app, gate, keeper)
 
 

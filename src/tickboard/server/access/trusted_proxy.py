@@ -5,15 +5,18 @@ socket and never one in a header.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from msgspec import Struct
+from starlette.types import Scope
 
 from tickboard.access.roles import Role
 from tickboard.errors import InputError
+from tickboard.server.requests.places import split_host
+from tickboard.server.requests.proxied import PEER
 from tickboard.server.requests.request_headers import Head
-from tickboard.server.uvicorn.listening import literal
+from tickboard.server.uvicorn.listening import is_loopback, literal
 
 MAX_NAME = 200
 """The most characters of a name: an address of mail has at most 254, and those in use are shorter."""
@@ -54,6 +57,30 @@ class TrustedProxy(Struct, frozen=True):
         return address is not None and any(
             address.version == network.version and address in network for network in self.networks
         )
+
+    def sends(self, scope: Scope, head: Head, names: Callable[[], Collection[str]]) -> bool:
+        """Return whether a request comes from the proxy, and not from a page in a browser beside it.
+
+        A browser on this machine connects from the same address as a proxy here. A page in it may send any header, once
+        its own name resolves to this machine (DNS rebinding). So from here, `Host` must be one that no page can have: a
+        name of this machine, an address, or a name that is allowed.
+
+        Args:
+            scope: the request's.
+            head: its headers.
+            names: returns the names that are allowed.
+        """
+        peer: str = scope.get(PEER, "")
+        if not self.includes(peer):
+            return False
+        own = (scope.get("server") or ("",))[0]
+        if not is_loopback(peer) and literal(peer) != literal(str(own)):
+            return True
+        hosts = head.get("host", ())
+        place = split_host(hosts[0]) if len(hosts) == 1 else None
+        if place is None:
+            return False
+        return literal(place[0]) is not None or place[0] == "localhost" or place[0] in names()
 
     def name_in(self, head: Head) -> str | None:
         """Return whom the proxy names in a request; None: nobody, or it is not clear whom."""

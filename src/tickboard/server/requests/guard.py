@@ -106,7 +106,7 @@ class Guard:
     ) -> None:
         self._app = app
         self._bound = bound
-        self._names = {"localhost", *map(_name, names)}
+        self._names = {"localhost", *map(server_name, names)}
         self._allowed = allowed
         self._allow = "--allow-{} {}" if flags else "Board(allow_{}s=[{!r}])"
         self._ports: dict[int, bool] = {}
@@ -206,6 +206,7 @@ def _first(head: Head, name: str) -> str:
     return head[name][0] if name in head else ""
 
 
-def _name(text: str) -> str:
+def server_name(text: str) -> str:
+    """Return the name that a server was started with, in the form to compare with `Host`."""
     place = split_host(text)
     return place[0] if place else canonical(text)
