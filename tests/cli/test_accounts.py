@@ -94,7 +94,9 @@ def test_a_bad_token_is_refused(file: Path, arguments: tuple[str, ...], why: str
 
 def test_a_user_is_added_changed_and_removed(file: Path) -> None:
     assert done(file, "user", "list") == ["there are no users: tickboard user add NAME"]
-    assert done(file, "user", "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n") == ["user Ann: added as admin"]
+    assert done(file, "user", "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n") == [
+        "user Ann: added as admin, with the password from standard input"
+    ]
     assert done(file, "user", "add", "bob", "--no-password") == ["user bob: added as viewer"]
     records = AccessFile(file).read()
     assert [matches(PASSWORD, each.password) for each in records.people] == [True, False]
@@ -104,7 +106,7 @@ def test_a_user_is_added_changed_and_removed(file: Path) -> None:
         ["bob", "viewer", "link", "or", "proxy", "0"],
     ]
     assert done(file, "user", "passwd", "ann", typed="another good one\n") == [
-        "user ann: the password is changed, and they are logged out"
+        "user ann: the password from standard input is set, and they are logged out"
     ]
     records = AccessFile(file).read()
     assert records.sessions == ()
@@ -136,16 +138,18 @@ def test_a_bad_user_is_refused(file: Path, arguments: tuple[str, ...], typed: st
     assert AccessFile(file).read() == Records()
 
 
-def test_a_password_may_be_in_a_file(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ann", "admin"])
+def test_the_password_file_of_a_container_replaces_nobodys_typed_password(
+    file: Path, tmp_path: Path, name: str
+) -> None:
     secret = tmp_path / "password"
-    secret.write_text(f"{PASSWORD}\n")
-    done(file, "user", "add", "ann", typed="ignored\n", TICKBOARD_PASSWORD_FILE=str(secret))
-    assert matches(PASSWORD, AccessFile(file).read().people[0].password)
-    missing = refused(file, "user", "passwd", "ann", TICKBOARD_PASSWORD_FILE=str(tmp_path / "none"))
-    assert "TICKBOARD_PASSWORD_FILE=" in missing
-    assert "No such file" in missing
-    secret.write_bytes(b"\xff\xfe" * 20)
-    assert "it is not text" in refused(file, "user", "passwd", "ann", TICKBOARD_PASSWORD_FILE=str(secret))
+    secret.write_text("that of the admin\n")
+    for command, typed in (("add", PASSWORD), ("passwd", "another good one")):
+        said = done(file, "user", command, name, typed=f"{typed}\n", TICKBOARD_PASSWORD_FILE=str(secret))
+        assert matches(typed, AccessFile(file).read().people[0].password)
+        assert "from standard input" in said[0]
+        assert len(said) == (2 if name == "admin" else 1)
+        assert all(f"the password in {secret} again" in line for line in said[1:])
 
 
 @pytest.mark.parametrize("again", [PASSWORD, "something else"])
@@ -168,6 +172,7 @@ def test_a_password_is_typed_twice_and_not_shown(file: Path, again: str) -> None
             pass
         os.close(ours)
     assert PASSWORD.encode() not in shown
+    assert (b"with the password as typed" in shown) is (again == PASSWORD)
     assert process.returncode == (0 if again == PASSWORD else 2)
     assert file.exists() is (again == PASSWORD)
 

@@ -60,6 +60,7 @@ def test_a_container_is_given_the_password_of_its_admin_in_a_file(accounts: Acco
     with serve("run", BOARD, *NETWORK, *accounts.flags, env=env) as server:
         assert "/login/" not in server.output()
         assert PASSWORD not in server.output()
+        assert f"The user admin has the password in {secret}" in server.output()
         assert logs_in(server, "admin", PASSWORD)
         assert not logs_in(server, "admin", "another password")
     assert len(accounts.file.read().sessions) == 1
@@ -74,6 +75,16 @@ def test_a_container_is_given_the_password_of_its_admin_in_a_file(accounts: Acco
         assert logs_in(server, "admin", "quite another password")
 
 
+def test_a_board_on_loopback_takes_it_for_those_who_come_through_a_proxy(accounts: Accounts, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{PASSWORD}\n")
+    with serve("run", BOARD, *accounts.flags, env={"TICKBOARD_PASSWORD_FILE": str(secret)}) as server:
+        assert f"The user admin has the password in {secret}" in server.output()
+        data, proxied = {"name": "admin", "password": PASSWORD}, {"X-Forwarded-For": "192.0.2.7"}
+        answer = httpx.post(f"{server.url}login", data=data, headers=proxied, trust_env=False, timeout=30)
+        assert answer.status_code == 303
+
+
 def refusal(accounts: Accounts, **environ: str) -> str:
     """Return what is printed by a start that is refused."""
     command = [sys.executable, "-m", "tickboard", "run", BOARD, *NETWORK, *accounts.flags, "--port", "0"]
@@ -82,13 +93,15 @@ def refusal(accounts: Accounts, **environ: str) -> str:
     return ran.stderr
 
 
-@pytest.mark.parametrize(("content", "why"), [("short", "use 12 or more"), (None, "it cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"short", "use 12 or more"), (None, "No such file"), (b"\xff" * 20, "not text")]
+)
 def test_a_password_file_that_cannot_be_used_stops_the_start(
-    accounts: Accounts, tmp_path: Path, content: str | None, why: str
+    accounts: Accounts, tmp_path: Path, content: bytes | None, why: str
 ) -> None:
     secret = tmp_path / "password"
     if content is not None:
-        secret.write_text(content)
+        secret.write_bytes(content)
     said = refusal(accounts, TICKBOARD_PASSWORD_FILE=str(secret))
     assert "TICKBOARD_PASSWORD_FILE" in said
     assert why in said

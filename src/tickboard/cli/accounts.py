@@ -14,9 +14,9 @@ from tickboard.access.credentials import fingerprint, id_of, new_token
 from tickboard.access.file import AccessFile
 from tickboard.access.links import new_link
 from tickboard.access.passwords import LONGEST, check_password, hashed
-from tickboard.access.records import Person, Records, Token
+from tickboard.access.records import SOMEBODY, Person, Records, Token
 from tickboard.access.roles import Role
-from tickboard.cli.password_file import password_in_file
+from tickboard.cli.password_file import VARIABLE, password_file
 from tickboard.cli.serving_options import access_path
 from tickboard.errors import InputError
 from tickboard.output.terminal import Answers, put
@@ -94,9 +94,12 @@ def add_user(name: str, role: str, *, no_password: bool, access: str | None) -> 
     file = file_of(access)
     # So that nobody types a password in vain.
     file.read().with_person(Person(name, cast(Role, role)))
-    known = None if no_password else hashed(_password(name))
+    known, how = None, ""
+    if not no_password:
+        password, source = _password(name)
+        known, how = hashed(password), f", with the password {source}"
     file.change(lambda records: records.with_person(Person(name, cast(Role, role), known)))
-    put(f"user {name}: added as {role}")
+    put(f"user {name}: added as {role}{how}", *_set_again(name))
 
 
 def change_password(name: str, access: str | None) -> None:
@@ -108,9 +111,10 @@ def change_password(name: str, access: str | None) -> None:
     """
     file = file_of(access)
     file.read().with_password(name, "")
-    known = hashed(_password(name))
+    password, source = _password(name)
+    known = hashed(password)
     file.change(lambda records: records.with_password(name, known))
-    put(f"user {name}: the password is changed, and they are logged out")
+    put(f"user {name}: the password {source} is set, and they are logged out", *_set_again(name))
 
 
 def list_users(access: str | None) -> None:
@@ -164,22 +168,30 @@ def print_link(user: str | None, url: str, access: str | None) -> None:
 # --- reading and printing ---
 
 
-def _password(name: str) -> str:
-    """Return a new password from a file, the terminal or standard input.
+def _password(name: str) -> tuple[str, str]:
+    """Return a new password from the terminal or standard input, and where it came from.
 
     Raises:
-        InputError: it cannot be read, is too short, or is typed differently the second time.
+        InputError: it is too short, or is typed differently the second time.
     """
-    if (given := password_in_file(os.environ)) is not None:
-        password = given
-    elif sys.stdin is not None and sys.stdin.isatty():
+    source = "from standard input"
+    if sys.stdin is not None and sys.stdin.isatty():
         password = click.prompt(f"Password for {name} (12 characters or more)", hide_input=True, err=True)
         if click.prompt("Again", hide_input=True, err=True) != password:
             raise InputError("the two passwords differ: try again")
+        source = "as typed"
     else:
         password = "" if sys.stdin is None else sys.stdin.readline(LONGEST + 2).rstrip("\r\n")
     check_password(password, name)
-    return password
+    return password, source
+
+
+def _set_again(name: str) -> list[str]:
+    """Return the lines that warn that the next start of a board sets a user's password again."""
+    named = password_file(os.environ)
+    if named is None or name.casefold() != SOMEBODY:
+        return []
+    return [f"{VARIABLE} is set: the next start of a board gives {name} the password in {named} again"]
 
 
 def _length_s(text: str) -> float:

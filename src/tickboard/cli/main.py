@@ -347,7 +347,7 @@ def token_revoke(token: str, access: str | None) -> None:
 def user_group() -> None:
     """Add users, change passwords, list or remove users, or log them out.
 
-    A password is read from the terminal, from the file that TICKBOARD_PASSWORD_FILE names, or from standard input.
+    A password is read from the terminal, or from standard input if that is no terminal.
     """
 
 

@@ -1,4 +1,7 @@
-"""A password in a file, as containers are given their secrets: ``TICKBOARD_PASSWORD_FILE`` names it."""
+"""The password of the user ``admin`` in a file, as containers are given secrets: ``TICKBOARD_PASSWORD_FILE`` names it.
+
+As with the images of databases, it is used when a server starts, and by no other command.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +14,17 @@ from tickboard.errors import InputError
 VARIABLE = "TICKBOARD_PASSWORD_FILE"
 
 
-def password_in_file(environ: Mapping[str, str]) -> str | None:
-    """Return the first line of the file that the environment names; None: it names none.
+def password_file(environ: Mapping[str, str]) -> str | None:
+    """Return the file that the environment names; None: it names none."""
+    return environ.get(VARIABLE, "").strip() or None
+
+
+def _password_in(named: str) -> str:
+    """Return the first line of a file.
 
     Raises:
         InputError: it cannot be read.
     """
-    if not (named := environ.get(VARIABLE, "").strip()):
-        return None
     try:
         with Path(named).open(encoding="utf-8") as file:
             return file.readline(LONGEST + 2).rstrip("\r\n")
@@ -36,8 +42,9 @@ def add_admin(file: AccessFile, environ: Mapping[str, str]) -> None:
         InputError: the file cannot be read, or the password cannot be used.
         AccessError: the access file cannot be changed.
     """
-    if (password := password_in_file(environ)) is None:
+    if (named := password_file(environ)) is None:
         return
+    password = _password_in(named)
     try:
         check_password(password, SOMEBODY)
     except InputError as error:

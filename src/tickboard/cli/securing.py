@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tickboard.access.authority import Authority
 from tickboard.access.file import AccessError, AccessFile, NoAccessFile
 from tickboard.access.links import new_link
-from tickboard.cli.password_file import add_admin
+from tickboard.cli.password_file import VARIABLE, add_admin, password_file
 from tickboard.cli.serving_options import Options
 from tickboard.errors import InputError
 from tickboard.problems import Reporter
@@ -56,11 +56,15 @@ def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: K
         AccessError: the access file cannot be written.
     """
     is_local = is_loopback(listening.getsockname()[0])
-    if keeper is None or not keeper.at_once:
+    if keeper is None:
         return [] if is_local else ["  Anyone who reaches this port may see and change everything: --auth none."]
     lines = (
         [] if is_local or scheme == "https" else ["  Without TLS, passwords travel in clear text: see docs/deploy.md."]
     )
+    if (named := password_file(os.environ)) is not None:
+        lines.append(f"  The user admin has the password in {named}, as {VARIABLE} says.")
+    if not keeper.at_once:
+        return lines
     has_admin = any(each.role == "admin" and each.password for each in keeper.authority.records.people)
     if has_admin and not sys.stdout.isatty():
         return [*lines, "  People log in; tickboard login prints a link that logs an admin in once."]
