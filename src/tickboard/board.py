@@ -95,7 +95,8 @@ class Board(MetricDeclarations, PanelDeclarations):
             ``"board.example.com"``.
         allow_origins: other sites whose pages may watch, read and write: ``"https://wiki.example.com"``.
         allow_frames: other sites whose pages may show the board in a frame; ``"self"``: the board's own site.
-        authorize: a function, plain or async, of the ASGI scope of each request. It returns ``"viewer"``,
+        authorize: a function, plain or async, of the ASGI scope of each request, and again while a stream is open. It
+            returns ``"viewer"``,
             ``"operator"``, ``"sender"``, ``"admin"``, or a pair of these and a name; or None, so that the request is
             refused. For a board in an application whose users may not all see or change it.
 

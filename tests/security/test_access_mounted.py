@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import ANY
 
@@ -14,7 +17,9 @@ from starlette.types import Scope
 from tests.security.access import INCLUDES, READ, WRITE, allowed
 from tests.security.raw import exchange, handshake
 from tests.security.test_access_routes import request
-from tests.serving import serve_app, wait_for
+from tests.serving import RawStream, serve_app, wait_for
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tickboard import Board
 from tickboard.errors import InputError
@@ -176,6 +181,117 @@ def test_details_of_problems_are_for_admins() -> None:
         for role in ("viewer", "admin"):
             answer = exchange(port, request(target="/live/api/board", **{"X-Role": role}))
             assert b"everyone sees this" in answer.body
+
+
+def test_a_plain_function_that_blocks_delays_nobody_else() -> None:
+    release = threading.Event()
+
+    def blocks(scope: Scope) -> str:
+        if b"x-slow" in dict(scope["headers"]):
+            release.wait(60)
+        return "viewer"
+
+    with mounted(blocks) as (port, _), ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(exchange, port, request(target="/live/api/board", **{"X-Slow": "1"}))
+        assert exchange(port, request(target="/live/api/board")).status == 200
+        assert not slow.done()
+        release.set()
+        assert slow.result(60).status == 200
+
+
+def test_plain_functions_that_hang_take_a_few_threads_and_not_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authorized, "ANSWER_S", 0.1)
+    release, slow = threading.Event(), True
+
+    def hangs_for_now(_: Scope) -> str:
+        if slow:
+            release.wait(60)
+        return "viewer"
+
+    with mounted(hangs_for_now) as (port, board):
+        for _ in range(authorized.MOST_THREADS + 2):
+            assert exchange(port, request(target="/live/api/board")).status == 503
+        assert "no answer within" in board.hub.problems["authorize"].message
+        assert exchange(port, request(target="/live/api/health")).status == 200
+        slow = False
+        release.set()
+        wait_for(lambda: exchange(port, request(target="/live/api/board")).status == 200)
+
+
+def test_it_is_not_asked_for_what_anyone_may_see() -> None:
+    calls: list[str] = []
+
+    def noting(scope: Scope) -> str:
+        calls.append(scope["path"])
+        return "admin"
+
+    with mounted(noting) as (port, _):
+        health = exchange(port, request(target="/live/api/health"))
+        assert (health.status, json.loads(health.body).keys()) == (200, {"status"})
+        assert calls == []
+
+
+@contextlib.contextmanager
+def watching(port: int) -> Iterator[tuple[Callable[[], int], RawStream]]:
+    """Open a viewer's WebSocket and an alert stream; yield what waits for the WebSocket's close code, and the stream."""
+
+    def close_code() -> int:
+        try:
+            while True:
+                viewer.recv(60)
+        except ConnectionClosed as error:
+            return 0 if error.rcvd is None else error.rcvd.code
+
+    with (
+        connect(f"ws://127.0.0.1:{port}/live/ws/metrics") as viewer,
+        RawStream(port, path="/live/events/alerts") as stream,
+    ):
+        stream.socket.settimeout(60)
+        yield close_code, stream
+
+
+@pytest.mark.parametrize("later", [None, "sender", "admin"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_open_streams_end_when_the_application_gives_no_longer_the_same_role(
+    later: str | None, is_async: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authorized, "AGAIN_S", 0.05)
+    role: str | None = "viewer"
+
+    def now(_: Scope) -> str | None:
+        return role
+
+    async def now_async(_: Scope) -> str | None:
+        return role
+
+    with mounted(now_async if is_async else now) as (port, _), watching(port) as (close_code, stream):
+        role = later
+        assert close_code() == 4401
+        assert stream.ends()
+
+
+def test_open_streams_go_on_while_it_fails_for_a_moment_and_then_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authorized, "AGAIN_S", 0.01)
+    failed, is_well = 0, True
+
+    async def fails_later(_: Scope) -> str:
+        nonlocal failed
+        if is_well:
+            return "viewer"
+        failed += 1
+        raise ValueError("no database")
+
+    with mounted(fails_later) as (port, _), watching(port) as (close_code, stream):
+        for _ in range(2):
+            is_well, failed = False, 0
+            wait_for(lambda: failed > 6)
+            is_well = True
+        with connect(f"ws://127.0.0.1:{port}/live/ws/metrics") as another:
+            another.recv(60)
+        is_well = False
+        monkeypatch.setattr(authorized, "FAILED_S", 0.0)
+        assert close_code() == 4401
+        assert stream.ends()
 
 
 def test_something_that_cannot_be_called_is_refused() -> None:

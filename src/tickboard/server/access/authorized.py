@@ -1,12 +1,15 @@
 """Access to a mounted board: the application says who may do what, by a function of the ASGI scope.
 
 The function is foreign code. If it raises, takes too long or returns something else, nobody gets in, and the board
-reports a problem. Routes that need no role, such as that of the health in brief, do not call it.
+reports a problem. A plain one runs in a thread, since it may ask a database. Routes that need no role, such as that of
+the health in brief, do not call it. While a stream is open it is called again, with the scope of the stream's request.
 """
 
 import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -15,14 +18,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tickboard.access.roles import ROLES, Identity, may
 from tickboard.access.route_table import RouteTable
 from tickboard.loop.supervisor import outcome
+from tickboard.loop.threads import Threads
 from tickboard.output.text import encodable, one_line
 from tickboard.problems import Reporter, described
+from tickboard.server.access.open_streams import STREAMS, End, end_stream
 from tickboard.server.requests.detail_access import see_details
 from tickboard.server.requests.identity import IDENTITY, route_path
 from tickboard.server.requests.refusal import error_response, refuse
 
 ANSWER_S = 10.0
 """How long the function may take."""
+
+AGAIN_S = 5.0
+"""Seconds after which it is called again for a stream that is open."""
+
+FAILED_S = 60.0
+"""A stream ends when the function has only failed for this long."""
+
+MOST_THREADS = 8
+"""How many plain functions run at a time."""
+
+MOST_AGAIN = 4
+"""How many calls for open streams are under way at a time, so that new requests have threads left."""
 
 MAX_NAME = 200
 """The most characters of a name."""
@@ -50,6 +67,10 @@ class AuthorizedByApplication:
         self._authorize = authorize
         self._problems = problems
         self._table = RouteTable()
+        called = (authorize, getattr(authorize, "__call__", None))  # noqa: B004
+        self._is_async = any(map(inspect.iscoroutinefunction, called))
+        self._threads = Threads(SOURCE, MOST_THREADS)
+        self._again = asyncio.Semaphore(MOST_AGAIN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection. One that a gate has let through is passed on."""
@@ -57,24 +78,41 @@ class AuthorizedByApplication:
             await self._app(scope, receive, send)
             return
         needed = self._table.needed(route_path(scope), scope.get("method", "WEBSOCKET"))
+        if needed is None:
+            scope[IDENTITY] = None
+            await self._app(scope, receive, send)
+            return
         identity, failed = await self._identity(scope)
-        if needed is not None and (identity is None or not may(identity.role, needed)):
+        if identity is None or not may(identity.role, needed):
             await refuse(_refusal(needed, identity, failed=failed), scope, receive, send)
             return
+        # A copy, since a scope that refers to itself is kept until garbage is collected.
+        scope[STREAMS] = _Reasking(partial(self._identity_again, dict(scope))), identity
         scope[IDENTITY] = identity
-        if identity is not None and identity.role == "admin":
+        if identity.role == "admin":
             see_details(scope)
         await self._app(scope, receive, send)
+
+    async def _identity_again(self, scope: Scope) -> tuple[Identity | None, bool]:
+        async with self._again:
+            return await self._identity(scope)
 
     async def _identity(self, scope: Scope) -> tuple[Identity | None, bool]:
         """Return who makes a request according to the application, and whether its function failed."""
         answers: list[Any] = []
 
-        async def ask() -> None:
+        async def ask() -> BaseException | None:
             # A copy: the board's own keys in the scope are not the function's to set.
-            answer = self._authorize(dict(scope))
+            call = partial(self._authorize, dict(scope))
+            answer: Any = None
+            error: BaseException | None = None
             async with asyncio.timeout(ANSWER_S):
+                if self._is_async:
+                    answer = call()
+                else:
+                    answer, error = await self._threads.call(call)
                 answers.append(await answer if inspect.isawaitable(answer) else answer)
+            return error
 
         error = await outcome(ask)
         identity = None if error is not None else identity_in(answers[0])
@@ -98,6 +136,38 @@ class AuthorizedByApplication:
             problems.report(SOURCE, why, kind=SOURCE)
         else:
             problems.report(SOURCE, why, error=error, kind=type(error))
+
+
+class _Reasking:
+    """Ends a stream when the application no longer gives it its role.
+
+    Args:
+        ask: asks the application who it is, and whether its function failed.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[tuple[Identity | None, bool]]]) -> None:
+        self._ask = ask
+
+    def add(self, identity: Identity, end: End) -> Callable[[], None]:
+        """Register a stream; return a function to call when it has ended."""
+        asking = asyncio.create_task(self._until_over(identity, end))
+
+        def remove() -> None:
+            asking.cancel()
+
+        return remove
+
+    async def _until_over(self, identity: Identity, end: End) -> None:
+        confirmed = time.monotonic()
+        while time.monotonic() - confirmed <= FAILED_S:
+            await asyncio.sleep(AGAIN_S)
+            again, failed = await self._ask()
+            if failed:
+                continue
+            if again is None or again.role != identity.role:
+                break
+            confirmed = time.monotonic()
+        end_stream(end)
 
 
 def identity_in(answer: Any) -> Identity | None:

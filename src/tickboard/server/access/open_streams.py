@@ -4,6 +4,7 @@ A stream registers how to end it when it begins. Without a gate, nothing is regi
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from starlette.types import Scope
 
@@ -17,6 +18,14 @@ STREAMS = "tickboard.streams"
 """The key in a request's scope."""
 
 End = Callable[[], object]
+
+
+class Registry(Protocol):
+    """Where streams register."""
+
+    def add(self, identity: Identity, end: End) -> Callable[[], None]:
+        """Register a stream; see `OpenStreams.add`."""
+        ...
 
 
 class OpenStreams:
@@ -57,16 +66,21 @@ class OpenStreams:
             if not may(identity):
                 for end in self._ends.pop(identity).values():
                     ended += 1
-                    try:
-                        end()
-                    except Exception as error:  # noqa: BLE001  # it is logged, and the others end
-                        end_failed("a stream that had to end", error, _nothing)
+                    end_stream(end)
         return ended
+
+
+def end_stream(end: End) -> None:
+    """End a stream; if that fails, log it, so that others end."""
+    try:
+        end()
+    except Exception as error:  # noqa: BLE001  # it is logged
+        end_failed("a stream that had to end", error, _nothing)
 
 
 def until_logged_out(scope: Scope, end: End) -> Callable[[], None]:
     """End a stream when the credential of its request ends; return a function to call when it has ended by itself."""
-    found: tuple[OpenStreams, Identity] | None = scope.get(STREAMS)
+    found: tuple[Registry, Identity] | None = scope.get(STREAMS)
     return _nothing if found is None else found[0].add(found[1], end)
 
 

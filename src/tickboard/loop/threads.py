@@ -1,0 +1,104 @@
+"""A few threads that run plain functions of others, so that one that blocks does not stop the event loop.
+
+They are daemons: a function that never returns takes a thread, and keeps neither the loop nor the program from going on.
+"""
+
+import asyncio
+import contextvars
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from msgspec import Struct
+
+from tickboard.errors import BusyError
+from tickboard.loop.supervisor import end_child
+
+MOST_WAITING = 1_000
+"""How many calls may wait or run at a time."""
+
+RETRY_S = 5
+
+Done = tuple[object, BaseException | None]
+"""The result of a function, and its exception."""
+
+
+class _Order(Struct, frozen=True, eq=False):
+    """One call, and the future to settle at its end."""
+
+    function: Callable[[], object]
+    context: contextvars.Context
+    loop: asyncio.AbstractEventLoop
+    done: "asyncio.Future[Done]"
+
+
+class Threads:
+    """Threads that are started when they are needed, and then kept.
+
+    Args:
+        name: of each thread.
+        most: how many there may be.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name = name
+        self._most = most
+        self._started = 0
+        self._calls = 0
+        self._lock = threading.Lock()
+        self._orders: SimpleQueue[_Order] = SimpleQueue()
+
+    async def call(self, function: Callable[[], object]) -> Done:
+        """Run a function in the context of the caller; return its result and its exception.
+
+        Raises:
+            BusyError: too many calls wait.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Done] = loop.create_future()
+        with self._lock:
+            if self._calls >= MOST_WAITING:
+                raise BusyError(f"{MOST_WAITING} calls wait", RETRY_S)
+            self._calls += 1
+            is_short = self._calls > self._started < self._most
+            self._started += is_short
+        self._orders.put(_Order(function, contextvars.copy_context(), loop, done))
+        if is_short:
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        return await done
+
+    def _work(self) -> None:
+        while True:
+            order = self._orders.get()
+            # Nobody waits for a call that was cancelled meanwhile.
+            outcome = None if order.done.cancelled() else _run(order)
+            with self._lock:
+                self._calls -= 1
+            if outcome is not None:
+                _answer(order, outcome)
+
+
+def _run(order: _Order) -> Done:
+    process = os.getpid()
+    result: object = None
+    error: BaseException | None = None
+    try:
+        result = order.context.run(order.function)
+    except BaseException as raised:  # noqa: BLE001  # it is the caller's to report
+        error = raised
+    end_child(process, error)
+    return result, error
+
+
+def _answer(order: _Order, outcome: Done) -> None:
+    try:
+        order.loop.call_soon_threadsafe(_settle, order.done, outcome)
+    except RuntimeError:
+        return  # the loop is closed: nobody waits any more
+
+
+def _settle(done: "asyncio.Future[Done]", outcome: Done) -> None:
+    # Not by set_exception, which refuses StopIteration.
+    if not done.cancelled():
+        done.set_result(outcome)

@@ -1,0 +1,88 @@
+"""Threads for plain functions: a few, which one that blocks may take, and nothing else stops."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tickboard.errors import BusyError
+from tickboard.loop import threads as module
+from tickboard.loop.threads import Threads
+
+WHO: contextvars.ContextVar[str] = contextvars.ContextVar("who")
+
+
+def failing(error: BaseException) -> Callable[[], object]:
+    def fails() -> None:
+        raise error
+
+    return fails
+
+
+async def test_a_function_runs_in_a_thread_and_in_the_context_of_its_caller() -> None:
+    WHO.set("ann")
+    result, error = await Threads("asked", 1).call(lambda: (WHO.get(), threading.current_thread().name))
+    assert (result, error) == (("ann", "asked"), None)
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), StopIteration(1), SystemExit(3), KeyboardInterrupt()])
+async def test_what_it_raises_is_returned(error: BaseException) -> None:
+    threads = Threads("asked", 1)
+    assert await threads.call(failing(error)) == (None, error)
+    assert await threads.call(lambda: 1) == (1, None)
+
+
+async def test_one_thread_is_kept_for_calls_one_after_the_other() -> None:
+    threads = Threads("asked", 8)
+    assert len({(await threads.call(threading.get_ident))[0] for _ in range(20)}) == 1
+
+
+async def test_one_that_blocks_takes_a_thread_and_the_others_go_on() -> None:
+    threads, release = Threads("asked", 2), threading.Event()
+    blocked = asyncio.create_task(threads.call(release.wait))
+    await asyncio.sleep(0)
+    assert [await threads.call(lambda: 1) for _ in range(3)] == [(1, None)] * 3
+    assert not blocked.done()
+    release.set()
+    assert await blocked == (True, None)
+
+
+async def test_a_call_that_was_given_up_is_not_made() -> None:
+    threads, release, calls = Threads("asked", 1), threading.Event(), list[int]()
+    blocked = asyncio.create_task(threads.call(release.wait))
+    await asyncio.sleep(0)
+    given_up = asyncio.create_task(threads.call(lambda: calls.append(1)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    release.set()
+    assert await threads.call(lambda: calls.append(2)) == (None, None)
+    assert calls == [2]
+    await blocked
+
+
+async def test_a_bounded_number_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 2)
+    threads, release = Threads("asked", 1), threading.Event()
+    waiting = [asyncio.create_task(threads.call(release.wait)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError):
+        await threads.call(release.wait)
+    release.set()
+    assert await asyncio.gather(*waiting) == [(True, None)] * 2
+    assert await threads.call(lambda: 1) == (1, None)
+
+
+def test_a_call_that_outlives_its_loop_ends_quietly() -> None:
+    threads, release = Threads("asked", 1), threading.Event()
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await threads.call(release.wait)
+
+    asyncio.run(give_up())
+    release.set()
+    assert asyncio.run(threads.call(lambda: 1)) == (1, None)
