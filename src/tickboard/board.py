@@ -96,9 +96,8 @@ class Board(MetricDeclarations, PanelDeclarations):
         allow_origins: other sites whose pages may watch, read and write: ``"https://wiki.example.com"``.
         allow_frames: other sites whose pages may show the board in a frame; ``"self"``: the board's own site.
         authorize: a function, plain or async, of the ASGI scope of each request, and again while a stream is open. It
-            returns ``"viewer"``,
-            ``"operator"``, ``"sender"``, ``"admin"``, or a pair of these and a name; or None, so that the request is
-            refused. For a board in an application whose users may not all see or change it.
+            returns ``"viewer"``, ``"operator"``, ``"sender"``, ``"admin"``, or a pair of these and a name; or None, so
+            that the request is refused. For a board in an application whose users may not all see or change it.
 
     Raises:
         InputError: a limit is not a whole number of 0 or more, `forget` is not a duration, an option of the history

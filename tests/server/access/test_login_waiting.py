@@ -68,15 +68,26 @@ async def test_failures_delay_the_next_login_which_works(pages: LoginPages, monk
     assert waits == [0.5, 1.0, 1.0]
 
 
-async def test_a_bounded_number_waits_for_each_address(pages: LoginPages) -> None:
-    pages._queue = LoginQueue(at_once=1, most=100, most_of_address=1)
+async def test_a_bounded_number_waits_for_each_account_and_address(pages: LoginPages) -> None:
+    pages._queue = LoginQueue(at_once=1, most=100, most_of_each=1)
     statuses = await asyncio.gather(*(post(pages, "wrong") for _ in range(4)), post(pages, PASSWORD, "198.51.100.7"))
     assert statuses == [401, 401, 503, 503, 303]
     assert len(pages._queue) == 0
 
 
+async def test_logins_that_are_sent_together_wait_like_those_one_after_the_other(
+    pages: LoginPages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = await delays(pages, monkeypatch)
+    pages._queue = LoginQueue(at_once=1, most=100, most_of_each=100)
+    assert await asyncio.gather(*(post(pages, "wrong") for _ in range(6))) == [401] * 6
+    # After three failures the fourth waits, and each after it for longer.
+    assert len(waits) >= 3
+    assert max(waits) >= 0.5
+
+
 async def test_a_bounded_number_waits_in_all(pages: LoginPages) -> None:
-    pages._queue = LoginQueue(at_once=1, most=1, most_of_address=1)
+    pages._queue = LoginQueue(at_once=1, most=1, most_of_each=1)
     statuses = await asyncio.gather(*(post(pages, "wrong", f"192.0.2.{each}") for each in range(4)))
     assert sorted(statuses) == [401, 401, 503, 503]
     assert len(pages._queue) == 0

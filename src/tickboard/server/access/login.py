@@ -39,8 +39,8 @@ MAX_FORM_BYTES = 16_384
 FORM_S = 10.0
 """How long the form may take to arrive."""
 
-MAX_WAITING, MAX_WAITING_OF_ADDRESS = 100, 10
-"""How many logins may wait at a time, in all and from one address."""
+MAX_WAITING, MAX_WAITING_OF_EACH = 100, 10
+"""How many logins may wait at a time, in all, and for one account from one address."""
 
 AT_ONCE = 2
 """How many passwords are compared at a time: each takes 19 MiB and a core."""
@@ -101,7 +101,7 @@ class LoginPages:
         self._keeper = keeper
         self._cookie = cookie
         self._slowdown = Slowdown()
-        self._queue = LoginQueue(AT_ONCE, MAX_WAITING, MAX_WAITING_OF_ADDRESS)
+        self._queue = LoginQueue(AT_ONCE, MAX_WAITING, MAX_WAITING_OF_EACH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
         """Serve one request of a path of these pages."""
@@ -203,7 +203,11 @@ class LoginPages:
 
     async def _by_password(self, scope: Scope, form: Form) -> Entry | None:
         account, address = f"account {form.name.casefold()[:64]}", f"address {address_of(scope)}"
-        async with self._queue.turn(address, self._slowdown.delay_s((account, address), time.monotonic())):
+
+        def delay_s() -> float:
+            return self._slowdown.delay_s((account, address), time.monotonic())
+
+        async with self._queue.turn(address, account, delay_s):
             person = self._keeper.authority.records.person(form.name)
             known = None if person is None else person.password
             is_right = await asyncio.to_thread(matches, form.password[:LONGEST], known)
