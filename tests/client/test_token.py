@@ -17,10 +17,15 @@ from tests.hostile import answering, body, redirect
 from tests.security.access import Accounts
 from tests.security.test_access_routes import BOARD
 from tests.serving import Server, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 import tickboard
 from tickboard.access.roles import Role
-from tickboard.client.authorization import authorized
+from tickboard.client import connection
+from tickboard.client.authorization import authorized, may_follow
+from tickboard.client.fetch import _server
 from tickboard.errors import InputError, RefusedError
 from tickboard.output.secrets import redacted
 
@@ -154,6 +159,32 @@ def test_no_redirect_carries_a_token_to_another_host_or_port(call: str, status: 
             assert here
             assert f"Bearer {TOKEN}".encode() in here[0]
     assert all(TOKEN.encode() not in each for each in there)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "carries"),
+    [
+        ("ws://board/ws/metrics", "wss://board/ws/metrics", True),
+        ("ws://board:80/", "wss://board:443/", True),
+        ("ws://board/", "ws://board/elsewhere", True),
+        ("wss://board:8443/", "wss://board:8443/elsewhere", True),
+        ("ws://board/", "wss://board:8443/", False),
+        ("ws://board:3000/", "wss://board/", False),
+        ("ws://board:3000/", "wss://board:3000/", False),
+        ("ws://board:3000/", "ws://board:3001/", False),
+        ("wss://board/", "wss://board:444/", False),
+    ],
+)
+async def test_a_redirect_to_another_port_carries_it_from_http_to_https_alone(
+    here: str, there: str, carries: bool
+) -> None:
+    opening = connection._Opening(here, additional_headers={"Authorization": f"Bearer {TOKEN}"})
+    redirects = InvalidStatus(Response(302, "Found", Headers({"Location": there})))
+    assert opening.process_redirect(redirects) == there
+    assert ("Authorization" in Headers(opening.additional_headers)) is carries
+    # Documents are fetched by the same rule.
+    servers = [_server(httpx.URL(each.replace("ws", "http", 1))) for each in (here, there)]
+    assert may_follow(*servers) is carries
 
 
 def test_a_redirect_within_the_server_carries_it() -> None:

@@ -37,6 +37,19 @@ def authorized(url: str, headers: Mapping[str, str], token: str | None) -> dict[
     return {**headers, "Authorization": f"Bearer {token}"}
 
 
+def may_follow(here: tuple[bool, int], there: tuple[bool, int]) -> bool:
+    """Return whether headers for one server may be sent to another one on the same host, to which it redirects.
+
+    Another port is another program, which somebody else may run. Only from HTTP to HTTPS, each on its own port, is it
+    the same site.
+
+    Args:
+        here: whether it has TLS, and its port.
+        there: the same of the other one.
+    """
+    return there == here or (here, there) == ((False, 80), (True, 443))
+
+
 def _names_a_user(url: str) -> bool:
     try:
         return urlsplit(url).username is not None

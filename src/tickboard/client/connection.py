@@ -20,6 +20,7 @@ from websockets.exceptions import (
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from tickboard.client.authorization import may_follow
 from tickboard.client.decoder import ProtocolError
 from tickboard.output.secrets import public, redacted
 from tickboard.output.text import one_line
@@ -87,7 +88,7 @@ class _Opening(open_websocket):
             there = parse_uri(found)
             if there.host != self.ws_uri.host:
                 return SecurityError(f"it redirects to {public(found)}: give that address, if it is the board's")
-            if there.secure and not self.ws_uri.secure:
+            if may_follow((self.ws_uri.secure, self.ws_uri.port), (there.secure, there.port)):
                 self.additional_headers = headers
         return found
 

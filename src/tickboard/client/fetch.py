@@ -1,7 +1,7 @@
 """Fetching a document from a board that runs elsewhere, without trusting the server.
 
 The size of an answer and the time it takes are limited. Redirects are followed only within a host, and headers are sent
-on only to the same port, or from HTTP to HTTPS.
+on only to the same port, or from HTTP to HTTPS on their own ports.
 """
 
 import threading
@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 import httpx
 from msgspec import Struct
 
+from tickboard.client.authorization import may_follow
 from tickboard.output.secrets import public
 
 MAX_REDIRECTS = 5
@@ -82,14 +83,14 @@ def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes
             here, there = httpx.URL(address), answer.next_request.url
             if there.host != here.host or answer.next_request.method != method:
                 raise httpx.ReadError(f"it redirects to {public(str(there))}: give that address, if it is the board's")
-        address, headers = str(there), headers if _is_as_safe(here, there) else {}
+        address, headers = str(there), headers if may_follow(_server(here), _server(there)) else {}
     raise httpx.TooManyRedirects(f"it redirects more than {MAX_REDIRECTS} times")
 
 
-def _is_as_safe(here: httpx.URL, there: httpx.URL) -> bool:
-    """Return whether headers meant for one URL may be sent to another one on the same host."""
-    is_same = (there.scheme, there.port) == (here.scheme, here.port)
-    return is_same or (here.scheme == "http" and there.scheme == "https")
+def _server(url: httpx.URL) -> tuple[bool, int]:
+    """Return whether the server of a URL has TLS, and its port."""
+    is_secure = url.scheme == "https"
+    return is_secure, url.port or (443 if is_secure else 80)
 
 
 def _body(answer: httpx.Response, most_bytes: int) -> bytes:
