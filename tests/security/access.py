@@ -112,5 +112,7 @@ class Accounts:
         if role == "nobody":
             return {}
         if role == "admin":
-            return {"Cookie": self.session("root", "admin")}
+            cookie = self.session("root", "admin")
+            # Under TLS it has another name.
+            return {"Cookie": f"{cookie}; __Host-{cookie}"}
         return {"Authorization": f"Bearer {self.token(role)}"}  # type: ignore[arg-type]

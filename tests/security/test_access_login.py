@@ -90,7 +90,20 @@ def test_the_cookie_is_secure_behind_tls(board: Board) -> None:
         answer = browser.post(
             "login", data={"name": "Ann", "password": PASSWORD}, headers={"X-Forwarded-Proto": "https"}
         )
-    assert "Secure" in answer.headers["set-cookie"].split("; ")
+        cookie = answer.headers["set-cookie"]
+        assert "Secure" in cookie.split("; ")
+        # Only over TLS can a browser be given a cookie of this name, and for the whole host by the host alone.
+        prefix = "__Host-" if "Path=/;" in cookie else "__Secure-"
+        assert cookie.startswith(f"{prefix}tickboard_")
+        sent = {"Cookie": cookie.partition(";")[0]}
+        planted = {"Cookie": sent["Cookie"].removeprefix(prefix)}
+        for headers in ({}, {"X-Forwarded-Proto": "https"}):
+            assert browser.get("api/board", headers=sent | headers).status_code == 200
+        assert browser.get("api/board", headers=planted | {"X-Forwarded-Proto": "https"}).status_code == 401
+        out = browser.post("logout", headers=sent | {"X-Forwarded-Proto": "https"})
+        assert out.headers["set-cookie"].startswith(f'{sent["Cookie"].partition("=")[0]}=""')
+        assert "Secure" in out.headers["set-cookie"].split("; ")
+        assert browser.get("api/board", headers=sent).status_code == 401
 
 
 def test_each_login_has_a_new_secret_and_ends_the_one_before(board: Board) -> None:

@@ -136,6 +136,7 @@ def test_the_link_and_the_cookie_are_for_https(secure: Secure) -> None:
         answer = browser.post("login", data={"name": "Ann", "password": PASSWORD}, headers={"Origin": secure.url[:-1]})
         assert answer.status_code == 303
         assert "Secure" in answer.headers["set-cookie"].split("; ")
+        assert answer.headers["set-cookie"].startswith("__Host-tickboard_")
         assert browser.get("api/me").json()["name"] == "Ann"
         assert answer.headers["strict-transport-security"] == "max-age=2592000"
 

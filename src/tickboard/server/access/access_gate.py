@@ -19,7 +19,7 @@ from tickboard.output.logs import log
 from tickboard.output.text import one_line
 from tickboard.problems import Reporter
 from tickboard.server.access.keeper import Keeper
-from tickboard.server.access.login import LoginPages, cookie_name, cookies_named
+from tickboard.server.access.login import LoginPages, cookie_name, secrets_in
 from tickboard.server.access.open_streams import STREAMS
 from tickboard.server.access.trusted_proxy import TrustedProxy
 from tickboard.server.requests.connection_limits import address_of
@@ -140,7 +140,7 @@ class AccessGate:
                 return authority.by_name(name, self._proxy.role)
             if name is not None:
                 self._say_unbelieved(head)
-        for secret in cookies_named(head, self._cookie)[:MAX_COOKIES]:
+        for secret in secrets_in(scope, self._cookie)[:MAX_COOKIES]:
             if not is_token(secret):
                 identity = authority.by_session(secret, now)
             else:

@@ -228,21 +228,22 @@ class LoginPages:
         if identity is not None:
             self._keeper.audit.add(time.time(), "logout", identity.name, address_of(scope))
         response = RedirectResponse("./login", 303, {"cache-control": "no-store"})
-        response.delete_cookie(self._cookie, _cookie_path(scope), httponly=True, samesite="lax")
+        name, is_secure = _name_in(scope, self._cookie), _is_secure(scope)
+        response.delete_cookie(name, _cookie_path(scope), secure=is_secure, httponly=True, samesite="lax")
         return response
 
     def _sessions_of(self, scope: Scope) -> frozenset[str]:
         """Return the fingerprints of the sessions that a browser has."""
         known = frozenset(each.fingerprint for each in self._keeper.authority.records.sessions)
-        return known.intersection(map(fingerprint, cookies_named(head_of(scope), self._cookie)))
+        return known.intersection(map(fingerprint, secrets_in(scope, self._cookie)))
 
     def _with_cookie(self, response: Response, scope: Scope, secret: str, max_age_s: int | None = None) -> Response:
         response.set_cookie(
-            self._cookie,
+            _name_in(scope, self._cookie),
             secret,
             max_age_s,
             path=_cookie_path(scope),
-            secure=scope["scheme"] == "https",
+            secure=_is_secure(scope),
             httponly=True,
             samesite="lax",
         )
@@ -261,6 +262,21 @@ def cookie_name(path: Path) -> str:
     return f"tickboard_{hashlib.sha256(str(path.absolute()).encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
+def secrets_in(scope: Scope, name: str) -> Sequence[str]:
+    """Return the secrets in the cookies of a request, those that nobody else can have set first.
+
+    Args:
+        scope: the request's.
+        name: as `cookie_name` returns it.
+    """
+    head = head_of(scope)
+    # With a prefix, a browser takes a cookie over TLS alone, and without one, another site of the domain may plant it.
+    if _is_secure(scope):
+        return cookies_named(head, _name_in(scope, name))
+    # A proxy that has TLS need not say so for each request.
+    return [*cookies_named(head, _prefix(scope) + name), *cookies_named(head, name)]
+
+
 def cookies_named(head: Head, name: str) -> Sequence[str]:
     """Return the values of a cookie in a request."""
     found = []
@@ -270,6 +286,19 @@ def cookies_named(head: Head, name: str) -> Sequence[str]:
             if key == name:
                 found.append(value)
     return found
+
+
+def _is_secure(scope: Scope) -> bool:
+    return scope.get("scheme") in {"https", "wss"}
+
+
+def _name_in(scope: Scope, name: str) -> str:
+    """Return the name of the cookie that a request is answered with (draft-ietf-httpbis-rfc6265bis, section 4.1.3)."""
+    return _prefix(scope) + name if _is_secure(scope) else name
+
+
+def _prefix(scope: Scope) -> str:
+    return "__Host-" if _cookie_path(scope) == "/" else "__Secure-"
 
 
 def _cookie_path(scope: Scope) -> str:
