@@ -552,7 +552,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
 
     first: str
     last: str
-    what: Literal["login", "logout", "login failed", "refused", "change", "users and tokens"]
+    what: Literal["login", "logout", "login failed", "refused", "token refused", "change", "users and tokens"]
     who: str
     address: str
     detail: str

@@ -36,7 +36,7 @@ def test_every_route_of_a_board_is_in_the_table() -> None:
 
 
 def test_the_table_lists_nothing_else() -> None:
-    known = {path for _, path in routes_of_a_board()} | {"", "/login", "/login/{once}", "/logout", "/api/audit"}
+    known = {path for _, path in routes_of_a_board()} | {"", "/login", "/login/{once}", "/logout"}
     assert {each.path for each in ROUTES} == known
 
 
@@ -104,6 +104,17 @@ def test_what_a_route_does_not_support_is_closed() -> None:
 )
 def test_a_request_needs(method: str, path: str, needed: Role | None) -> None:
     assert TABLE.needed(path, method) == needed
+
+
+def test_a_path_is_named_as_the_table_lists_it() -> None:
+    paths = ("/api/board", "/api/alerts/17/ack", "/assets/a/b.js", "/own", "/api/board/")
+    assert [TABLE.listed(each) for each in paths] == [
+        "/api/board",
+        "/api/alerts/{id}/ack",
+        "/assets/{path:path}",
+        "",
+        "",
+    ]
 
 
 def test_a_dot_in_a_listed_path_is_a_dot() -> None:

@@ -42,6 +42,8 @@ def test_logins_failures_and_changes_are_recorded(board: Board, admin: dict[str,
         browser.post("api/marks", json={"text": "x"})
         browser.post("api/marks", json={"text": ""})
         browser.get("own")
+        for _ in range(2):
+            browser.post("api/metrics", json={})
         browser.post("logout")
         browser.post("login", data={"once": secret_of(link)})
     found = [
@@ -56,7 +58,8 @@ def test_logins_failures_and_changes_are_recorded(board: Board, admin: dict[str,
                 ("login failed", "by password", 2),
                 ("login", "by password", 1),
                 ("change", "POST /api/marks", 1),
-                ("refused", "GET /own", 1),
+                ("refused", "GET another path", 1),
+                ("refused", "POST /api/metrics", 2),
                 ("logout", "", 1),
             )
         ]
@@ -79,12 +82,13 @@ def test_changes_by_commands_are_recorded(board: Board, admin: dict[str, str]) -
 
 def test_a_token_that_is_not_valid_is_recorded_without_it(board: Board, admin: dict[str, str]) -> None:
     with board.browser() as browser:
-        for _ in range(3):
-            browser.get("api/board", headers={"Authorization": "Bearer secret-of-mine"})
+        # Neither the token nor the path is recorded, so that made-up ones are not ever new entries.
+        for path in ("api/board", "a", "b", "api/alerts/c/ack"):
+            browser.get(path, headers={"Authorization": f"Bearer secret-of-mine {path}"})
         browser.get("api/board")
         address = browser.headers["X-Forwarded-For"]
-    [entry] = [each for each in entries(board, admin, "refused") if each["address"] == address]
-    assert (entry["who"], entry["count"]) == ("a token that is not valid", 3)
+    [entry] = [each for each in entries(board, admin, "token refused") if each["address"] == address]
+    assert (entry["who"], entry["count"]) == ("a token that is not valid", 4)
     with board.browser() as browser:
         assert "secret-of-mine" not in browser.get("api/audit", headers=admin).text
     assert "secret-of-mine" not in board.server.output()

@@ -21,7 +21,7 @@ SAME_S = 3_600.0
 MAX_TEXT = 200
 """The most characters of a text from outside."""
 
-What = Literal["login", "logout", "login failed", "refused", "change", "users and tokens"]
+What = Literal["login", "logout", "login failed", "refused", "token refused", "change", "users and tokens"]
 
 
 class AuditRecord(Struct, frozen=True):

@@ -20,6 +20,10 @@ READING = frozenset({"GET", "HEAD", "OPTIONS", "WEBSOCKET"})
 """Methods that change nothing, and the handshake of a WebSocket."""
 
 
+METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
+"""Methods by their names; a client may send any other text."""
+
+
 class Needs(Struct, frozen=True):
     """What one path needs; None: anyone may.
 
@@ -89,8 +93,15 @@ class RouteTable:
             path: the decoded path, without the prefix that the board is served under.
             method: the request's method; ``WEBSOCKET`` for a handshake.
         """
-        found = self._exact.get(path) or self._by_pattern(path)
+        found = self._find(path)
         return found.read if method in READING else found.write
+
+    def listed(self, path: str) -> str:
+        """Return the path in the table that a request's path matches; empty if there is none."""
+        return self._find(path).path
+
+    def _find(self, path: str) -> Needs:
+        return self._exact.get(path) or self._by_pattern(path)
 
     def _by_pattern(self, path: str) -> Needs:
         return next((needs for pattern, needs in self._patterns if pattern.fullmatch(path)), self._unlisted)

@@ -22,6 +22,7 @@ from tickboard.server.requests.prefix import Slash
 from tickboard.server.requests.refusal import error_response
 from tickboard.server.routes.alert_spans import alert_spans_route
 from tickboard.server.routes.alerts import alert_routes
+from tickboard.server.routes.audit import audit_route
 from tickboard.server.routes.changes import changes_route
 from tickboard.server.routes.history import history_route
 from tickboard.server.routes.marks import mark_routes
@@ -69,6 +70,7 @@ def create_app(
             alert_stream(hub, calls),
             changes_route(history),
             *rest_routes(hub, vitals, history),
+            audit_route(),
             openapi_route(),
             *alert_routes(hub, announcer),
             alert_spans_route(hub, announcer),

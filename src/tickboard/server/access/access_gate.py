@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tickboard.access.credentials import is_token
 from tickboard.access.roles import Identity, Role, may
-from tickboard.access.route_table import AUDIT, LOGIN, LOGOUT, READING, RouteTable
+from tickboard.access.route_table import LOGIN, LOGOUT, METHODS, READING, RouteTable
 from tickboard.loop.supervisor import Supervisor
 from tickboard.output.logs import log
 from tickboard.output.text import one_line
@@ -24,11 +24,10 @@ from tickboard.server.access.open_streams import STREAMS
 from tickboard.server.access.trusted_proxy import TrustedProxy
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.detail_access import see_details
-from tickboard.server.requests.identity import IDENTITY, route_path
+from tickboard.server.requests.identity import AUDITED, IDENTITY, route_path
 from tickboard.server.requests.proxied import PEER
 from tickboard.server.requests.refusal import error_response, refuse
 from tickboard.server.requests.request_headers import Head, head_of
-from tickboard.wire import AuditEntry, AuditLog, encode, timestamp
 
 MAX_COOKIES = 4
 """How many cookies of our name are tried: a browser sends the one of the longest path first."""
@@ -77,26 +76,29 @@ class AccessGate:
             return self._pages(scope, receive, send, identity)
         needed = self._table.needed(path, method)
         if needed is not None and (identity is None or not may(identity.role, needed)):
-            self._note_refusal(scope, f"{method} {path}", identity)
+            self._note_refusal(scope, method, path, identity)
             return refuse(self._refusal(scope, path, needed, identity), scope, receive, send)
-        if path == AUDIT and needed is not None:
-            return self._audit_log(scope)(scope, receive, send)
         scope[IDENTITY] = identity
         if identity is not None:
             scope[STREAMS] = self._keeper.streams, identity
             if identity.role == "admin":
                 see_details(scope)
+                scope[AUDITED] = self._keeper.audit
             if needed == "operator" and method not in READING:
                 send = self._noting(scope, send, identity, f"{method} {path}")
         return self._app(scope, receive, send)
 
-    def _note_refusal(self, scope: Scope, what: str, identity: Identity | None) -> None:
-        """Record a refusal of somebody, or of a token that is not valid; not that nobody has logged in yet."""
-        if identity is None and "authorization" not in head_of(scope):
-            return
-        who = "a token that is not valid" if identity is None else identity.name
-        # The address is known from the log of connections as well, so the path is what distinguishes refusals.
-        self._keeper.audit.fail(time.time(), "refused", who, address_of(scope), what)
+    def _note_refusal(self, scope: Scope, method: str, path: str, identity: Identity | None) -> None:
+        """Record a refusal of somebody, or of a token that is not valid; not that nobody has logged in yet.
+
+        Nothing that the client makes up is recorded, so that it cannot displace entries with ever new ones.
+        """
+        now, address = time.time(), address_of(scope)
+        if identity is not None:
+            what = f"{method if method in METHODS else 'another method'} {self._table.listed(path) or 'another path'}"
+            self._keeper.audit.fail(now, "refused", identity.name, address, what)
+        elif "authorization" in head_of(scope):
+            self._keeper.audit.fail(now, "token refused", "a token that is not valid", address)
 
     def _noting(self, scope: Scope, send: Send, identity: Identity, what: str) -> Send:
         """Return a `send` that records a change that was made."""
@@ -107,17 +109,6 @@ class AccessGate:
             return send(message)
 
         return send_noting
-
-    def _audit_log(self, scope: Scope) -> Response:
-        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
-            return error_response(405, "send a GET", {"allow": "GET, HEAD"})
-        entries = [
-            AuditEntry(
-                timestamp(each.first), timestamp(each.last), each.what, each.who, each.address, each.detail, each.count
-            )
-            for each in self._keeper.audit.entries()
-        ]
-        return Response(encode(AuditLog(entries)), 200, {"cache-control": "no-store"}, "application/json")
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Watch the access file while the application lives."""

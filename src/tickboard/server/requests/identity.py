@@ -16,6 +16,9 @@ from tickboard.metrics.source import Source
 IDENTITY = "tickboard.identity"
 """The key in a request's scope."""
 
+AUDITED = "tickboard.audited"
+"""The key of the `tickboard.access.audit.Audit` of the server, in the scope of an admin's request."""
+
 
 def identity_of(scope: Scope) -> Identity | None:
     """Return who makes a request; None: nobody was asked to log in."""

@@ -15,6 +15,7 @@ import tickboard
 from tickboard.server.routes import (
     alert_spans,
     alerts,
+    audit,
     changes,
     history,
     marks,
@@ -27,7 +28,19 @@ from tickboard.server.routes import (
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.operations import Paths, Schema
 
-_MODULES = (rest, alerts, alert_spans, marks, history, changes, metrics_endpoint, push, opentelemetry, remote_write)
+_MODULES = (
+    rest,
+    audit,
+    alerts,
+    alert_spans,
+    marks,
+    history,
+    changes,
+    metrics_endpoint,
+    push,
+    opentelemetry,
+    remote_write,
+)
 
 
 def openapi_route() -> Route:
