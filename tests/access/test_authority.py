@@ -87,6 +87,14 @@ def test_a_session_without_a_person_has_its_own_role_or_none() -> None:
     assert not authority.still(found, NOW)
 
 
+def test_a_session_of_an_admins_link_has_its_role_whatever_a_user_of_this_name_may_do() -> None:
+    authority = knowing(people=(Person("ann", "viewer"),), sessions=(in_session("admin"),))
+    found = authority.by_session("s", NOW)
+    assert found == Identity("ann", "admin", f"session {fingerprint('s')}")
+    authority.learn(authority.records.with_role("Ann", "operator"))
+    assert not authority.still(found, NOW)
+
+
 def test_a_session_ends_when_it_is_idle_or_old_or_removed() -> None:
     authority = knowing(people=(ANN,), sessions=(in_session(),))
     assert authority.by_session("s", NOW + IDLE_S - 1) is not None

@@ -51,6 +51,8 @@ def test_a_person_is_found_whatever_the_case() -> None:
         (lambda records: records.with_person(Person("b\nob", "viewer")), "1 to 64 characters"),
         (lambda records: records.with_person(Person("b" * 65, "viewer")), "1 to 64 characters"),
         (lambda records: records.with_person(Person("bob", "sender")), "for programs"),
+        (lambda records: records.with_role("bob", "viewer"), "no user 'bob'"),
+        (lambda records: records.with_role("ann", "sender"), "for programs"),
         (lambda records: records.with_password("bob", "h"), "no user 'bob': the users are Ann"),
         (lambda records: records.without_person("bob"), "no user 'bob'"),
         (lambda records: Records().without_person("bob"), "there are none"),
@@ -81,6 +83,15 @@ def test_a_new_password_ends_the_sessions_and_links_of_the_person_alone() -> Non
     assert [each.name for each in after.links] == ["bob"]
     assert after.person("ann") == Person("Ann", "operator", "other")
     assert after.person("bob") == records.person("bob")
+
+
+def test_a_new_role_ends_what_has_a_role_of_its_own() -> None:
+    own, link = Session("f", "ann", NOW, NOW, "admin"), Link("g", "Ann", NOW, "admin")
+    records = WITH_ANN.with_session(session()).with_session(own).with_link(link).with_session(session("bob", "t"))
+    changed = records.with_role("ann", "viewer")
+    assert changed.people == (Person("Ann", "viewer", "hash"),)
+    assert [each.name for each in changed.sessions] == ["Ann", "bob"]
+    assert changed.links == ()
 
 
 def test_so_does_removing_the_person() -> None:

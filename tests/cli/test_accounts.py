@@ -115,6 +115,20 @@ def test_a_user_is_added_changed_and_removed(file: Path) -> None:
     assert [each.name for each in AccessFile(file).read().people] == ["bob"]
 
 
+def test_a_token_for_a_board_without_a_file_names_it(file: Path) -> None:
+    for board in ("program", "pipe Live Dashboard"):
+        done(file, "token", "create", "--role", "viewer", "--name", "tv", "--board", board)
+        assert AccessFile(file).read().tokens[-1].board == board
+
+
+def test_a_user_has_another_role(file: Path) -> None:
+    done(file, "user", "add", "Ann", "--no-password")
+    assert done(file, "user", "role", "ann", "operator") == ["user ann: is now operator"]
+    assert AccessFile(file).read().people[0].role == "operator"
+    assert "there is no user 'bob'" in refused(file, "user", "role", "bob", "viewer")
+    assert "'sender' is not one of" in refused(file, "user", "role", "ann", "sender")
+
+
 def test_a_user_is_logged_out(file: Path) -> None:
     assert "nobody of this name is logged in" in refused(file, "user", "logout", "admin")
     AccessFile(file).change(lambda records: records.with_session(Session("f", "admin", 2e9, 2e9, "admin")))

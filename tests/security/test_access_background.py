@@ -41,6 +41,8 @@ def test_it_is_open_on_loopback_and_closed_elsewhere(
 
 def test_a_token_of_its_user_is_valid(accounts: Accounts) -> None:
     with serve_in_background(Board(), "0.0.0.0", 0) as background:
-        token = {"Authorization": f"Bearer {accounts.token('viewer')}"}
+        token = {"Authorization": f"Bearer {accounts.token('viewer', board='program')}"}
+        other = {"Authorization": f"Bearer {accounts.token('viewer', board='host')}"}
         # The gate watches the file in the thread's own loop.
         wait_for(lambda: status(background.port, token) == 200)
+        assert status(background.port, other) == 401

@@ -104,7 +104,9 @@ class Authority:
         if session is None or not lasts(session, now, max(session.used, self._used.get(print_, 0.0))):
             return None
         person = self._people.get(session.name.casefold())
-        name, role = (session.name, session.role) if person is None else (person.name, person.role)
+        name = session.name if person is None else person.name
+        # A link for nobody in particular logs an admin in, whatever a user of the same name may do.
+        role = session.role or (None if person is None else person.role)
         return None if role is None else Identity(name, role, f"session {print_}")
 
 

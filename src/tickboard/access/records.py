@@ -31,6 +31,9 @@ MAX_SESSIONS_OF = 100
 SOMEBODY = "admin"
 """The name of whoever uses a link that was made for nobody in particular."""
 
+PROGRAM = "program"
+"""What tokens call a board that is served from a program."""
+
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?")
 
 
@@ -57,7 +60,8 @@ class Token(Struct, frozen=True, omit_defaults=True):
         fingerprint: of the token itself.
         created: when it was made.
         expires: when it ends; None: never.
-        board: where it is valid: ``host`` for the board of this machine, the path of a dashboard file, or ``*``.
+        board: where it is valid: ``host`` for the board of this machine, the path of a dashboard file, ``pipe`` and a
+            title, ``program`` for boards that programs serve, or ``*``.
         metrics: the declared metrics that a sender may write, as globs.
     """
 
@@ -83,7 +87,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
         name: who it is.
         started: when they logged in.
         used: when a request last came with it, to within `tickboard.access.authority.NOTED_S`.
-        role: what they may do if there is no person of this name.
+        role: what they may do; None: what the person of this name may do.
     """
 
     fingerprint: str
@@ -124,8 +128,7 @@ class Records(Struct, frozen=True, omit_defaults=True):
             InputError: the name is taken or malformed, or the role is not one of people.
         """
         check_name(person.name)
-        if person.role not in PEOPLE_ROLES:
-            raise InputError(f"role {person.role!r} is for programs: give {', '.join(PEOPLE_ROLES)}")
+        _check_role(person.role)
         if self.person(person.name) is not None:
             raise InputError(f"there is already a user {person.name!r}: give another name, or change the password")
         if len(self.people) >= MAX_PEOPLE:
@@ -142,6 +145,21 @@ class Records(Struct, frozen=True, omit_defaults=True):
         person = self._known(name)
         changed = tuple(replace(each, password=password) if each is person else each for each in self.people)
         return replace(self.without_sessions_of(name), people=changed)
+
+    def with_role(self, name: str, role: Role) -> "Records":
+        """Change the role of a person. Sessions and links that have an own role, as an admin's, end.
+
+        Raises:
+            InputError: there is no such person, or the role is not one of people.
+        """
+        person, folded = self._known(name), name.casefold()
+        _check_role(role)
+        return replace(
+            self,
+            people=tuple(replace(each, role=role) if each is person else each for each in self.people),
+            sessions=tuple(each for each in self.sessions if each.role is None or each.name.casefold() != folded),
+            links=tuple(each for each in self.links if each.role is None or each.name.casefold() != folded),
+        )
 
     def without_person(self, name: str) -> "Records":
         """Remove a person, their sessions and links.
@@ -258,6 +276,11 @@ def lasts(session: Session, now: float, used: float) -> bool:
         used: when it was last used.
     """
     return now - session.started < SESSION_S and now - used < IDLE_S
+
+
+def _check_role(role: Role) -> None:
+    if role not in PEOPLE_ROLES:
+        raise InputError(f"role {role!r} is for programs: give {', '.join(PEOPLE_ROLES)}")
 
 
 def check_name(name: str) -> None:

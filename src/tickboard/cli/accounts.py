@@ -14,7 +14,7 @@ from tickboard.access.credentials import fingerprint, id_of, new_token
 from tickboard.access.file import AccessFile
 from tickboard.access.links import new_link
 from tickboard.access.passwords import LONGEST, check_password, hashed
-from tickboard.access.records import SOMEBODY, Person, Records, Token
+from tickboard.access.records import PROGRAM, SOMEBODY, Person, Records, Token
 from tickboard.access.roles import Role
 from tickboard.cli.password_file import VARIABLE, password_file
 from tickboard.cli.serving_options import access_path
@@ -117,6 +117,17 @@ def change_password(name: str, access: str | None) -> None:
     put(f"user {name}: the password {source} is set, and they are logged out", *_set_again(name))
 
 
+def change_role(name: str, role: str, access: str | None) -> None:
+    """Change a user's role.
+
+    Raises:
+        InputError: there is no such user.
+        AccessError: the file cannot be changed.
+    """
+    file_of(access).change(lambda records: records.with_role(name, cast(Role, role)))
+    put(f"user {name}: is now {role}")
+
+
 def list_users(access: str | None) -> None:
     """Print the users."""
     records = file_of(access).read().current(time.time())
@@ -205,7 +216,8 @@ def _length_s(text: str) -> float:
 
 
 def _board(text: str) -> str:
-    return text if text in {"*", "host"} else str(Path(text).absolute())
+    is_named = text in {"*", "host", PROGRAM} or text.startswith("pipe ")
+    return text if is_named else str(Path(text).absolute())
 
 
 def _logins(records: Records, name: str) -> int:

@@ -311,7 +311,8 @@ def token_group() -> None:
     "--board",
     default="*",
     show_default=True,
-    help="Where it is valid: a dashboard file, host for this machine's, or *.",
+    help="Where it is valid: a dashboard file, host for this machine's, program for boards that programs serve, "
+    "'pipe TITLE', or *.",
 )
 @ACCESS
 def token_create(role: str, name: str, expires: str, metrics: tuple[str, ...], board: str, access: str | None) -> None:
@@ -345,7 +346,7 @@ def token_revoke(token: str, access: str | None) -> None:
 
 @app.group(name="user")
 def user_group() -> None:
-    """Add users, change passwords, list or remove users, or log them out.
+    """Add users, change passwords or roles, list or remove users, or log them out.
 
     A password is read from the terminal, or from standard input if that is no terminal.
     """
@@ -379,6 +380,18 @@ def user_passwd(name: str, access: str | None) -> None:
         from tickboard.cli import accounts
 
     accounts.change_password(name, access)
+
+
+@user_group.command(name="role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(["viewer", "operator", "admin"]))
+@ACCESS
+def user_role(name: str, role: str, access: str | None) -> None:
+    """Change the role of the user NAME. Their open pages end within seconds, and begin again with the new ROLE."""
+    with imports():
+        from tickboard.cli import accounts
+
+    accounts.change_role(name, role, access)
 
 
 @user_group.command(name="list")

@@ -28,9 +28,6 @@ from tickboard.settings import Settings
 MAX_CONNECTIONS = 500
 """WebSockets and alert streams that may be open: most of the open files belong to the program around it."""
 
-PROGRAM = "program"
-"""What tokens call a board that is served from a program."""
-
 STOP_S = 5.0
 """How long the end of the program waits for the thread."""
 
@@ -153,6 +150,7 @@ class Background:
             return self._board
         from tickboard.access.authority import Authority
         from tickboard.access.file import AccessError, AccessFile, NoAccessFile, default_access_path
+        from tickboard.access.records import PROGRAM
         from tickboard.server.access.keeper import Keeper
         from tickboard.server.access.proxy_gate import gated
 
