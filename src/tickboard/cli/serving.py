@@ -145,9 +145,7 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
         bound = listening.getsockname()[0]
         keeper = keeper_of(options, bound, named, lambda: hub().problems)
         own = server_name(options.host)
-        closed = gated(
-            served, keeper, lambda: hub().problems, proxy, lambda: (flags | board().allowed).hosts | {own}
-        )
+        closed = gated(served, keeper, lambda: hub().problems, proxy, lambda: (flags | board().allowed).hosts | {own})
         limited, gate = options.limited(closed, lambda: hub().traffic)
         guarded: ASGIApp = Guard(limited, bound, [options.host], lambda: flags | board().allowed)
         if keeper is None or not keeper.at_once:

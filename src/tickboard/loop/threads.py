@@ -1,6 +1,6 @@
 """A few threads that run plain functions of others, so that one that blocks does not stop the event loop.
 
-They are daemons: a function that never returns takes a thread, and keeps neither the loop nor the program from going on.
+They are daemons: a function that never returns takes a thread, and stops neither the loop nor the end of the program.
 """
 
 import asyncio

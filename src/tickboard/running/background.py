@@ -205,7 +205,8 @@ def serve_in_background(
         host: the address to listen on; 0.0.0.0 lets other machines watch.
         port: the port; 0 picks a free one.
         auth: ``"required"``: people log in, and programs send a token; ``"none"``: nobody does. If None, nobody does on
-            loopback, except clients of a proxy, and everyone elsewhere. ``tickboard user``, ``token`` and ``login`` make what they need.
+            loopback, except clients of a proxy, and everyone elsewhere. ``tickboard user``, ``token`` and ``login``
+            make what they need.
 
     Raises:
         InputError: the address can't be listened on, or the environment holds a bad value.
