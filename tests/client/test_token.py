@@ -181,6 +181,7 @@ async def test_a_redirect_to_another_port_carries_it_from_http_to_https_alone(
     opening = connection._Opening(here, additional_headers={"Authorization": f"Bearer {TOKEN}"})
     redirects = InvalidStatus(Response(302, "Found", Headers({"Location": there})))
     assert opening.process_redirect(redirects) == there
+    assert opening.additional_headers is not None
     assert ("Authorization" in Headers(opening.additional_headers)) is carries
     # Documents are fetched by the same rule.
     servers = [_server(httpx.URL(each.replace("ws", "http", 1))) for each in (here, there)]

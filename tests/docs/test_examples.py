@@ -139,6 +139,9 @@ def check_command(words: list[str]) -> None:
             assert rest[0] in called.commands, f"there is no command {rest[0]}"
             called, rest = called.commands[rest[0]], rest[1:]
         called.make_context(called.name, list(rest))  # raises for a mistake
+    elif program == "sudo":
+        assert rest[0] == "-u", words
+        check_command([Path(rest[2]).name, *rest[3:]])
     elif program == "source":
         if rest != [".venv/bin/activate"]:
             check_command([word.strip("<()") for word in rest])

@@ -94,7 +94,8 @@ def add_user(name: str, role: str, *, no_password: bool, access: str | None) -> 
     file = file_of(access)
     # So that nobody types a password in vain.
     file.read().with_person(Person(name, cast(Role, role)))
-    known, how = None, ""
+    known: str | None = None
+    how = ""
     if not no_password:
         password, source = _password(name)
         known, how = hashed(password), f", with the password {source}"
