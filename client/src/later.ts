@@ -4,7 +4,7 @@
  */
 
 export { showNotification, sound } from "./alerts/ringing";
-export * as tabIcon from "./alerts/tabicon";
+export { badged, marked } from "./alerts/tabicon";
 export { default as AlertLog } from "./components/AlertLog";
 export { default as BarsPanel } from "./components/BarsPanel";
 export { default as ChartReading } from "./components/ChartReading";

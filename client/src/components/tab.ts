@@ -44,7 +44,7 @@ export function useTab(waiting: () => boolean): void {
   });
   createEffect(() => {
     const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-    const icons = later()?.tabIcon;
+    const icons = later();
     if (link === null || icons === undefined) return;
     const { count = 0, severity = "critical" } = urgent() ?? {};
     let address = count > 0 ? icons.badged(icon, count, severity) : plainIcon;
