@@ -5,7 +5,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from tickboard import Board
 from tickboard.access.roles import Role
-from tickboard.access.route_table import CLOSED, ROUTES, Needs, RouteTable
+from tickboard.access.route_table import CLOSED, ROUTES, Needs, RouteTable, is_of_login
 
 TABLE = RouteTable()
 
@@ -104,6 +104,13 @@ def test_what_a_route_does_not_support_is_closed() -> None:
 )
 def test_a_request_needs(method: str, path: str, needed: Role | None) -> None:
     assert TABLE.needed(path, method) == needed
+
+
+@pytest.mark.parametrize("path", ["/login", "/login/abc", "/login/", "/logout"])
+def test_the_gate_answers_a_login_itself(path: str) -> None:
+    assert is_of_login(path)
+    assert not is_of_login(f"/api{path}")
+    assert not is_of_login(path.replace("log", "Log"))
 
 
 def test_a_path_is_named_as_the_table_lists_it() -> None:

@@ -15,6 +15,7 @@ from tests.serving import RawStream, Server, serve, wait_for
 from tickboard import Board, serve_in_background
 from tickboard.access.authority import Authority
 from tickboard.access.file import AccessError, NoAccessFile
+from tickboard.access.links import new_link
 from tickboard.problems import Problems
 from tickboard.server.access import keeper as keeper_module
 from tickboard.server.access.keeper import Keeper
@@ -74,6 +75,22 @@ def test_behind_a_proxy_every_route_needs_its_role(accounts: Accounts) -> None:
                 for path, needed in table.items():
                     got = status(server, path, method, **headers)
                     assert (got == refused) is (not allowed(role, needed)), (role, method, path, got)
+
+
+def test_a_link_logs_in_on_a_board_that_is_open_to_this_machine(accounts: Accounts) -> None:
+    with (
+        serve("run", BOARD, *accounts.flags) as server,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=30) as browser,
+    ):
+        link = new_link(accounts.file, None)
+        assert "logs you in as" in browser.get(f"login/{link}").text
+        answer = browser.post("login", data={"once": link})
+        assert (answer.status_code, answer.headers["location"]) == (303, "./")
+        assert browser.get("").status_code == browser.get("login").status_code == 200
+        assert "a request came through a proxy" not in server.output()
+        # Where the proxy is the same host, the login counts there too.
+        assert browser.get("api/me", headers={"X-Forwarded-For": "192.0.2.7"}).json()["role"] == "admin"
+        assert browser.post("logout").status_code == 303
 
 
 def test_a_token_that_is_older_than_the_first_request_is_known_to_it(accounts: Accounts) -> None:

@@ -107,6 +107,11 @@ class RouteTable:
         return next((needs for pattern, needs in self._patterns if pattern.fullmatch(path)), self._unlisted)
 
 
+def is_of_login(path: str) -> bool:
+    """Return whether the gate itself answers a path, and not the board."""
+    return path in {LOGIN, LOGOUT} or path.startswith(f"{LOGIN}/")
+
+
 def _pattern(path: str) -> re.Pattern[str]:
     parts = re.split(r"(\{[a-z]+(?::path)?\})", path)
     # As Starlette reads them, so that both see the same route.

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tickboard.access.credentials import is_token
 from tickboard.access.roles import Identity, Role, may
-from tickboard.access.route_table import LOGIN, LOGOUT, METHODS, READING, RouteTable
+from tickboard.access.route_table import METHODS, READING, RouteTable, is_of_login
 from tickboard.loop.supervisor import Supervisor
 from tickboard.output.logs import log
 from tickboard.output.text import one_line
@@ -72,7 +72,7 @@ class AccessGate:
         path = route_path(scope)
         method = scope["method"] if kind == "http" else "WEBSOCKET"
         identity = self._identity(scope)
-        if path in {LOGIN, LOGOUT} or path.startswith(f"{LOGIN}/"):
+        if is_of_login(path):
             return self._pages(scope, receive, send, identity)
         needed = self._table.needed(path, method)
         if needed is not None and (identity is None or not may(identity.role, needed)):

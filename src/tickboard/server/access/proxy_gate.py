@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tickboard.access.route_table import is_of_login
 from tickboard.errors import TickboardError
 from tickboard.output.logs import log
 from tickboard.problems import Reporter
@@ -15,6 +16,7 @@ from tickboard.server.access.access_gate import AccessGate
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.access.trusted_proxy import TrustedProxy
 from tickboard.server.requests.detail_access import is_for_another
+from tickboard.server.requests.identity import route_path
 from tickboard.server.requests.refusal import error_response, refuse
 from tickboard.server.requests.request_headers import head_of
 
@@ -42,7 +44,7 @@ def gated(
 
 
 class ProxyGate:
-    """ASGI middleware that sends a request to the gate of access if a proxy has passed it on for another client.
+    """ASGI middleware that sends a request to the gate of access if a proxy has passed it on, or if it is a login.
 
     Args:
         app: the board.
@@ -60,12 +62,14 @@ class ProxyGate:
         """Serve one call."""
         if scope["type"] == "lifespan":
             return self._gate(scope, receive, send)
-        if is_for_another(head_of(scope)):
-            return self._closed(scope, receive, send)
+        is_passed_on = is_for_another(head_of(scope))
+        # The link that `tickboard login` prints works on this machine too.
+        if is_passed_on or is_of_login(route_path(scope)):
+            return self._gated(scope, receive, send, is_passed_on)
         return self._app(scope, receive, send)
 
-    async def _closed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._said:
+    async def _gated(self, scope: Scope, receive: Receive, send: Send, is_passed_on: bool) -> None:
+        if is_passed_on and not self._said:
             self._said = True
             log.warning(
                 "a request came through a proxy, so it needs a login: tickboard login --url ADDRESS prints a link. "
