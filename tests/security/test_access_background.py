@@ -4,10 +4,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.security.access import Accounts
+from tests.security.access import PASSWORD, Accounts
 from tests.serving import wait_for
 
 from tickboard import Board, serve_in_background
+from tickboard.errors import InputError
 
 
 def status(port: int, headers: dict[str, str] | None = None) -> int:
@@ -37,6 +38,23 @@ def test_it_is_open_on_loopback_and_closed_elsewhere(
     with serve_in_background(Board(), host, 0, auth=auth) as background:  # type: ignore[arg-type]
         assert status(background.port) == expected
     assert not accounts.file.path.exists()
+
+
+def test_the_password_file_of_a_container_sets_the_password_of_its_admin(
+    accounts: Accounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "password"
+    monkeypatch.setenv("TICKBOARD_PASSWORD_FILE", str(secret))
+    with pytest.raises(InputError, match=r"TICKBOARD_PASSWORD_FILE=.*: it cannot be read"):
+        serve_in_background(Board(), "0.0.0.0", 0)
+    assert not accounts.file.path.exists()
+    secret.write_text(f"{PASSWORD}\n")
+    with serve_in_background(Board(), "0.0.0.0", 0) as background:
+        address = f"http://127.0.0.1:{background.port}/login"
+        answer = httpx.post(address, data={"name": "admin", "password": PASSWORD}, trust_env=False)
+        assert answer.status_code == 303
+    [admin] = accounts.file.read().people
+    assert (admin.name, admin.role) == ("admin", "admin")
 
 
 def test_a_token_of_its_user_is_valid(accounts: Accounts) -> None:

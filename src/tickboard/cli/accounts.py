@@ -16,10 +16,10 @@ from tickboard.access.links import new_link
 from tickboard.access.passwords import LONGEST, check_password, hashed
 from tickboard.access.records import PROGRAM, SOMEBODY, Person, Records, Token
 from tickboard.access.roles import Role
-from tickboard.cli.password_file import VARIABLE, password_file
 from tickboard.cli.serving_options import access_path
 from tickboard.errors import InputError
 from tickboard.output.terminal import Answers, put
+from tickboard.running.password_file import VARIABLE, password_file
 from tickboard.schedule import duration
 
 NEVER = "never"

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from tickboard.access.authority import Authority
 from tickboard.access.file import AccessError, AccessFile, NoAccessFile
 from tickboard.access.links import new_link
-from tickboard.cli.password_file import VARIABLE, add_admin, password_file
 from tickboard.cli.serving_options import Options
 from tickboard.errors import InputError
 from tickboard.problems import Reporter
+from tickboard.running.password_file import VARIABLE, add_admin, password_file
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.uvicorn.listening import is_loopback, url_from_elsewhere
 

@@ -145,12 +145,14 @@ class Background:
 
         Raises:
             AccessError: people have to, and the access file cannot be used.
+            InputError: the file that ``TICKBOARD_PASSWORD_FILE`` names cannot be used.
         """
         if self._auth == "none":
             return self._board
         from tickboard.access.authority import Authority
         from tickboard.access.file import AccessError, AccessFile, NoAccessFile, default_access_path
         from tickboard.access.records import PROGRAM
+        from tickboard.running.password_file import add_admin
         from tickboard.server.access.keeper import Keeper
         from tickboard.server.access.proxy_gate import gated
 
@@ -164,6 +166,7 @@ class Background:
             if at_once:
                 raise
             file = NoAccessFile(error)
+        add_admin(file, os.environ)
         keeper = Keeper(file, Authority(PROGRAM), problems, at_once=at_once)
         if at_once:
             log.warning("people log in to the board: tickboard login prints a link that logs an admin in")
@@ -175,7 +178,12 @@ class Background:
         listening = listen(self._host, self.port, "{}={!r}")
         places = places_beside()
         bound = listening.getsockname()[0]
-        limited = Limits(self._gated(bound), lasting(places, MAX_CONNECTIONS), MAX_CONNECTIONS, lambda: hub.traffic)
+        try:
+            gated = self._gated(bound)
+        except TickboardError:
+            listening.close()
+            raise
+        limited = Limits(gated, lasting(places, MAX_CONNECTIONS), MAX_CONNECTIONS, lambda: hub.traffic)
         guarded = Guard(limited, bound, [self._host], lambda: self._board.allowed, flags=False)
         gate = Gate(places, MAX_CONNECTIONS, lambda: hub.traffic)
         config = uvicorn_config(guarded, gate, "warning")
@@ -206,7 +214,7 @@ def serve_in_background(
         port: the port; 0 picks a free one.
         auth: ``"required"``: people log in, and programs send a token; ``"none"``: nobody does. If None, nobody does on
             loopback, except clients of a proxy, and everyone elsewhere. ``tickboard user``, ``token`` and ``login``
-            make what they need.
+            make what they need, and ``TICKBOARD_PASSWORD_FILE`` names a file with the password of ``admin``.
 
     Raises:
         InputError: the address can't be listened on, or the environment holds a bad value.
