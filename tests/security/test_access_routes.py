@@ -11,6 +11,8 @@ from tests.security.raw import exchange, handshake
 from tests.security.raw import request as raw_request
 from tests.serving import Server, serve
 
+from tickboard.access.route_table import CLOSED, ROUTES, RouteTable
+
 BOARD = str(Path(__file__).parents[1] / "boards" / "own_route.py")
 
 PLACES: dict[str, tuple[str, ...]] = {
@@ -18,6 +20,10 @@ PLACES: dict[str, tuple[str, ...]] = {
     "network": ("--host", "0.0.0.0"),
     "prefix": ("--auth", "required", "--root-path", "/team/board"),
 }
+
+
+OF_THE_GATE = {"", "/login", "/login/{once}", "/logout"}
+"""What nobody needs a role for: tests/security/test_access_login.py."""
 
 
 def request(method: str = "GET", target: str = "/api/stats", **headers: str) -> bytes:
@@ -52,6 +58,18 @@ def known(place: Place, headers: dict[str, str]) -> Iterator[None]:
     if headers:
         place.server.wait_for(lambda: place.status("GET", "/api/board", headers) != 401)
     yield
+
+
+def test_every_route_is_asked_for_with_its_role() -> None:
+    """The tables that these tests go through name each route of a board: see tests/access/test_route_table.py."""
+    known = RouteTable()
+    read = {known.listed(path.replace("%2F", "/")): role for path, role in READ.items()}
+    written = {known.listed(path): role for path, role in WRITE.items()}
+    for needs in ROUTES:
+        if needs.path not in OF_THE_GATE:
+            assert needs.path in read | written
+            assert read.get(needs.path, CLOSED) == (needs.read or "nobody"), needs.path
+            assert written.get(needs.path, CLOSED) == (needs.write or "nobody"), needs.path
 
 
 @pytest.mark.parametrize("role", INCLUDES)
