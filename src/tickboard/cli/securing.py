@@ -69,5 +69,7 @@ def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: K
     if has_admin and not sys.stdout.isatty():
         return [*lines, "  People log in; tickboard login prints a link that logs an admin in once."]
     link = new_link(keeper.file, None)
+    # So that it is known to the first request.
+    keeper.read()
     address = f"{url_from_elsewhere(host, listening, scheme)}{path or '/'}login/{link}"
     return [*lines, "  People log in. This link logs an admin in, once, within ten minutes:", f"  {address}"]

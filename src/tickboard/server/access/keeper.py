@@ -63,10 +63,18 @@ class Keeper:
         self._wanted, self._looked = asyncio.Event(), asyncio.Event()
         self.at_once = at_once
         if at_once:
-            self._stamp = file.stamp()
-            authority.learn(file.read())
+            self.read()
             self._wanted.set()
             self._looked.set()
+
+    def read(self) -> None:
+        """Read the file now: at the start, while no other thread does.
+
+        Raises:
+            AccessError: it cannot be read.
+        """
+        self._stamp = self.file.stamp()
+        self.authority.learn(self.file.read())
 
     async def ready(self) -> None:
         """Begin to follow the file, and return once it was looked at.
