@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from tickboard.access.authority import Authority
 from tickboard.access.credentials import fingerprint
@@ -14,6 +15,7 @@ from tickboard.access.records import Person, Records, Token
 from tickboard.errors import BusyError
 from tickboard.problems import Problems
 from tickboard.server.access import keeper as module
+from tickboard.server.access.access_gate import AccessGate
 from tickboard.server.access.keeper import SOURCE, Keeper
 
 ANN = Person("ann", "viewer")
@@ -156,3 +158,24 @@ def test_a_file_that_cannot_be_used_at_the_start_raises() -> None:
     file.error = AccessError("broken")
     with pytest.raises(AccessError, match="broken"):
         Keeper(file, Authority("host"), Problems)
+
+
+async def test_the_file_is_watched_until_the_server_hears_of_the_end() -> None:
+    """A server ends its loop then, and what still runs is cancelled."""
+    problems = Problems()
+    is_watched: dict[str, bool] = {}
+
+    async def app(_: Scope, receive: Receive, send: Send) -> None:
+        for each in ("startup", "shutdown"):
+            await send({"type": f"lifespan.{each}.complete"})
+            await receive()
+
+    async def receive() -> Message:
+        return {"type": "lifespan.shutdown"}
+
+    async def send(message: Message) -> None:
+        is_watched[message["type"]] = any(task.get_name() == "access" for task in asyncio.all_tasks())
+
+    keeper = Keeper(FakeFile(), Authority("host"), lambda: problems)
+    await AccessGate(app, keeper, lambda: problems)({"type": "lifespan"}, receive, send)
+    assert is_watched == {"lifespan.startup.complete": True, "lifespan.shutdown.complete": False}

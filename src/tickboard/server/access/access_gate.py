@@ -113,9 +113,16 @@ class AccessGate:
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Watch the access file while the application lives."""
         supervisor = Supervisor(self._problems())
+
+        async def send_stopped(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown"):
+                # Now, since the server may end its loop when it gets this.
+                await supervisor.stop()
+            await send(message)
+
         supervisor.start("access", self._keeper.watch)
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_stopped)
         finally:
             await supervisor.stop()
 
