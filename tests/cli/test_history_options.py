@@ -55,12 +55,17 @@ def test_a_flag_overrides_the_environment_which_overrides_the_board(monkeypatch:
 
 
 def test_relative_paths_belong_to_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKBOARD_ACCESS", "access.json")
     monkeypatch.setenv("TICKBOARD_HISTORY", "e.sqlite")
     anchored = Options(state="alerts").anchored()
     monkeypatch.chdir("/")
     assert file_of(anchored) == str(tmp_path / "e.sqlite")
     assert anchored.state == str(tmp_path / "alerts")
-    assert Options(state="none", history="none").anchored() == Options(state="none", history="none")
+    assert anchored.access == str(tmp_path / "access.json")
+    kept_nowhere = Options(state="none", history="none", access="/access.json")
+    assert kept_nowhere.anchored() == kept_nowhere
+    monkeypatch.delenv("TICKBOARD_ACCESS")
+    assert Options().anchored().access is None
 
 
 def test_retention_and_size_come_from_flags_and_then_from_the_board() -> None:

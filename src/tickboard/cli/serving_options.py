@@ -159,7 +159,7 @@ class Options(Struct, frozen=True):
 
     def anchored(self) -> "Options":
         """Return the options with absolute paths, since a dashboard file may change the current folder."""
-        access = _absolute(self.access or os.environ.get("TICKBOARD_ACCESS", "").strip())
+        access = _absolute(self.access or os.environ.get("TICKBOARD_ACCESS", "").strip()) or None
         return replace(self, state=_absolute(self._state), history=_absolute(self._history), access=access)
 
     @property

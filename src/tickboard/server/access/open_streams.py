@@ -20,7 +20,7 @@ STREAMS = "tickboard.streams"
 End = Callable[[], object]
 
 
-class Registry(Protocol):
+class StreamRegistry(Protocol):
     """Where streams register."""
 
     def add(self, identity: Identity, end: End) -> Callable[[], None]:
@@ -80,7 +80,7 @@ def end_stream(end: End) -> None:
 
 def until_logged_out(scope: Scope, end: End) -> Callable[[], None]:
     """End a stream when the credential of its request ends; return a function to call when it has ended by itself."""
-    found: tuple[Registry, Identity] | None = scope.get(STREAMS)
+    found: tuple[StreamRegistry, Identity] | None = scope.get(STREAMS)
     return _nothing if found is None else found[0].add(found[1], end)
 
 
