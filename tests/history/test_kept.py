@@ -25,7 +25,7 @@ BLOCK_S = 600
 @pytest.fixture
 def recorded(tmp_path: Path) -> Iterator[Recorded]:
     """A history with two blocks and rows after them."""
-    found = Recorded(tmp_path / "state" / "history.sqlite")
+    found = Recorded(tmp_path / "state" / "history.sqlite", commit_s=3600)
     found.begin()
     rows = walk(1400, 5)
     rows[100:160, 2] = np.nan
@@ -219,7 +219,7 @@ def test_expired_ticks_are_not_answered(recorded: Recorded) -> None:
     recorded.history.settle()
     read(recorded, asked)
     assert remembered(recorded, asked) is not None
-    recorded.history.retain(Retention(raw_s=3600), 1)
+    recorded.history.retain(Retention(raw_s=3600), 3600)
     recorded.append(LAYOUT, walk(600, 5))
     recorded.history.settle()
     assert remembered(recorded, asked) is None

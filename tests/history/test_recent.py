@@ -136,7 +136,9 @@ def test_a_tick_that_may_be_the_one_before_the_first_is_forgotten(recorded: Reco
     assert remembered(recorded, question(recorded, 8)) is not None
 
 
-def test_sealed_ticks_are_read_from_the_file_once(recorded: Recorded) -> None:
+def test_sealed_ticks_are_read_from_the_file_once(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path / "h.sqlite", commit_s=3600)
+    recorded.begin()
     rows = np.random.default_rng(0).normal(0, 1, (1000, 7))
     recorded.append(LAYOUT, rows[:700])
     assert remembered(recorded, question(recorded, 699, "cpu")) is not None
@@ -152,6 +154,7 @@ def test_sealed_ticks_are_read_from_the_file_once(recorded: Recorded) -> None:
     assert remembered(recorded, question(recorded, 408, "cpu")) is not None
     assert recorded.history.answer_from_memory(before) is None
     assert remembered(recorded, before) is not None
+    recorded.history.close()
 
 
 @pytest.mark.parametrize(("points", "tier"), [(4, "raw"), (3, "minutes"), (1, "minutes")])

@@ -31,10 +31,11 @@ DISKS: list[Key] = [("disk", (("device", f"sd{letter}"),), "%") for letter in "a
 
 
 class Recorded:
-    """A history in a file, and the time of the next tick."""
+    """A history in a file, and the time of the next tick. With a long `commit_s`, chores run only in `settle`."""
 
-    def __init__(self, path: Path, retention: Retention | None = None) -> None:
+    def __init__(self, path: Path, retention: Retention | None = None, commit_s: float = 1.0) -> None:
         self.path = path
+        self.commit_s = commit_s
         self.retention = retention or Retention()
         self.problems: list[str | None] = []
         self.now = float(START)
@@ -42,7 +43,7 @@ class Recorded:
         self.history = self.open()
 
     def open(self) -> History:
-        self.history = History(self.path, self.retention, self.problems.append)
+        self.history = History(self.path, self.retention, self.problems.append, commit_s=self.commit_s)
         return self.history
 
     def begin(self, interval_s: float = 1.0, window: int = 60) -> None:
