@@ -90,11 +90,15 @@ def test_the_tutorial_builds_the_example() -> None:
     assert [line for line in code.splitlines() if line not in tutorial.splitlines()] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_the_links_of_the_pages_beside_the_docs_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     targets = re.findall(r'(?:\]\(|src(?:set)?=")(?!https?:)([^)#"]+)', text)
     assert [target for target in targets if not (ROOT / target).exists()] == []
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]+\.md)#([^)]+)\)", text):
+        headings = re.findall(r"^#+ (.+)$", (ROOT / target).read_text(), re.MULTILINE)
+        names = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+        assert anchor in names, f"{page} links to {target}#{anchor}"
 
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
