@@ -72,7 +72,7 @@ def answer_of_buckets(
 ) -> Answer:
     """Return the answer that consists of buckets of a length, made from a tier."""
     count = rolled.count.astype(np.int64)
-    columns = zip(entries, rolled.min, rolled.max, rolled.avg, count, np.any(count, axis=1), strict=True)
+    columns = zip(entries, rolled.min, rolled.max, rolled.avg, count, np.logical_or.reduce(count, axis=1), strict=True)
     series = tuple(
         Buckets(entry.name, entry.labels, entry.unit, low, high, mean, each)
         for entry, low, high, mean, each, there in columns

@@ -77,22 +77,24 @@ def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
     """
     starts, edges = buckets(times, length_ms)
     length = short_length(edges, values.shape)
-    present = ~np.isnan(values)
-    if present.all():
-        lengths = np.concatenate([edges[1:], [len(times)]]) - edges
+    missing = np.isnan(values)
+    if not np.count_nonzero(missing):
+        count = np.empty((len(values), len(edges)))
+        count[:, :-1] = edges[1:] - edges[:-1]
+        count[:, -1] = len(times) - edges[-1]
         return Rolled(
             starts,
             reduce_buckets(np.minimum, values, edges, length),
             reduce_buckets(np.maximum, values, edges, length),
             reduce_buckets(np.add, values, edges, length),
-            np.broadcast_to(lengths.astype(np.float64), (len(values), len(edges))),
+            count,
         )
     return Rolled(
         starts,
         reduce_buckets(np.fmin, values, edges, length),
         reduce_buckets(np.fmax, values, edges, length),
-        reduce_buckets(np.add, np.where(present, values, 0.0), edges, length),
-        reduce_buckets(np.add, present.astype(np.float64), edges, length),
+        reduce_buckets(np.add, np.where(missing, 0.0, values), edges, length),
+        reduce_buckets(np.add, (~missing).astype(np.float64), edges, length),
     )
 
 
@@ -112,7 +114,7 @@ def roll(entries: Rolled, length_ms: int) -> Rolled:
 def buckets(times: Integers, length_ms: int) -> tuple[Integers, NDArray[np.intp]]:
     """Return the start of each bucket that has an entry, and the index of its first entry."""
     numbers = times // length_ms
-    edges = np.concatenate([_FIRST, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1])
+    edges = np.concatenate([_FIRST, (numbers[1:] != numbers[:-1]).nonzero()[0] + 1])
     return numbers[edges] * length_ms, edges
 
 
@@ -126,7 +128,9 @@ def short_length(edges: NDArray[np.intp], shape: tuple[int, ...]) -> int:
     series, entries = shape
     last = entries - int(edges[-1])
     length = int(edges[1]) if len(edges) > 1 else last
-    if length > _SHORT or series * len(edges) < _MANY or last > length or (edges[1:] - edges[:-1] != length).any():
+    if length > _SHORT or series * len(edges) < _MANY or last > length:
+        return 0
+    if np.count_nonzero(edges[1:] - edges[:-1] != length):
         return 0
     return length
 

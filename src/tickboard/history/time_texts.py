@@ -20,6 +20,8 @@ _MINUTES = np.array([f"T{minute // 60:02}:{minute % 60:02}:".encode() for minute
 _SECONDS = np.array([f"{second:02}.".encode() for second in range(60)])
 _MILLISECONDS = np.array([f'{millisecond:03}Z"'.encode() for millisecond in range(1000)])
 
+_DAY_MS = 86_400_000
+
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
@@ -31,11 +33,11 @@ def json_times(times: Integers) -> bytes:
     """
     if not len(times):
         return b""
-    days, milliseconds = _parts(times, 86_400_000)
+    dates, milliseconds = _dates(times)
     minutes, milliseconds = _parts(milliseconds, 60_000)
     seconds, milliseconds = _parts(milliseconds, 1_000)
     found = np.empty(len(times), _TEXT)
-    found["date"] = _dates(days)
+    found["date"] = dates
     found["minute"] = _MINUTES.take(minutes)
     found["second"] = _SECONDS.take(seconds)
     found["millisecond"] = _MILLISECONDS.take(milliseconds)
@@ -53,15 +55,16 @@ def _parts(numbers: Integers, unit: int) -> tuple[Integers, Integers]:
     return whole, numbers - whole * unit
 
 
-def _dates(days: Integers) -> bytes | NDArray[np.bytes_]:
-    """Return the start of the text of each day, counted from 1970 and ascending; for a single day, one text."""
-    first, last = int(days[0]), int(days[-1])
+def _dates(times: Integers) -> tuple[bytes | NDArray[np.bytes_], Integers]:
+    """Return the start of the text of each time, or one for all if they are of one day; and the milliseconds after."""
+    first, last = int(times[0]) // _DAY_MS, int(times[-1]) // _DAY_MS
     if first == last:
-        return _date(first)
+        return _date(first), times - first * _DAY_MS
+    days, milliseconds = _parts(times, _DAY_MS)
     if last - first >= len(days):
-        return np.array([_date(day) for day in days.tolist()])
+        return np.array([_date(day) for day in days.tolist()]), milliseconds
     found: NDArray[np.bytes_] = np.array([_date(day) for day in range(first, last + 1)]).take(days - first)
-    return found
+    return found, milliseconds
 
 
 def _date(day: int) -> bytes:

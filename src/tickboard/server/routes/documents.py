@@ -5,6 +5,7 @@ The request's headers Accept-Encoding and If-None-Match decide (RFC 9110, sectio
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
@@ -15,6 +16,9 @@ from tickboard.wire import encode
 
 MAX_LISTED = 100
 """How many elements of a header are read: browsers send ten."""
+
+LONGEST_KEPT = 300
+"""The longest Accept-Encoding that is parsed only once for all requests."""
 
 MINIMUM_BYTES = 1_000
 """A smaller document is sent as it is."""
@@ -59,8 +63,14 @@ def qualities(accept: Iterable[str]) -> tuple[float, float]:
 
     No coding is acceptable unless it is excluded; if it is not mentioned, the client wants it least.
     """
+    text = ",".join(accept)
+    return _qualities(text) if len(text) <= LONGEST_KEPT else _qualities.__wrapped__(text)
+
+
+@lru_cache(maxsize=256)
+def _qualities(accept: str) -> tuple[float, float]:
     found: dict[str, float] = {}
-    for each in listed(accept):
+    for each in listed([accept]):
         coding, *parameters = (part.strip().lower() for part in each.split(";"))
         found[{"x-gzip": "gzip"}.get(coding, coding)] = quality(parameters)
     others = found.get("*")
