@@ -19,13 +19,17 @@ global:
 scrape_configs:
   - job_name: itself
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-remote_write:
+{scraped}remote_write:
   - url: {url}
-    write_relabel_configs: [{{source_labels: [__name__], regex: "{only}", action: keep}}]
+    {login}write_relabel_configs: [{{source_labels: [__name__], regex: "{only}", action: keep}}]
     metadata_config: {{send_interval: 1s}}
     queue_config: {{batch_send_deadline: 100ms}}
 """
 
+SCRAPED = """  - job_name: board
+    authorization: {{credentials: {token}}}
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
 
 RETENTION = "--storage.tsdb.retention.time=100y"
 
@@ -40,8 +44,25 @@ def prometheus(writes_to: str, only: str = ".+") -> Iterator[int]:
     """Run Prometheus, which scrapes itself and writes the metrics with matching names to a URL; yield its port."""
     with tempfile.TemporaryDirectory() as folder:
         port = _free_port()
-        with _running(port, CONFIGURATION.format(port=port, url=writes_to, only=only), Path(folder) / "data"):
+        configuration = CONFIGURATION.format(port=port, url=writes_to, only=only, scraped="", login="")
+        with _running(port, configuration, Path(folder) / "data"):
             yield port
+
+
+@contextlib.contextmanager
+def prometheus_with_tokens(board: int, scrapes_with: str, writes_with: str) -> Iterator[tuple[int, Path]]:
+    """Run Prometheus, which scrapes the board at a port, and writes to it whether it could; yield its port and log."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = _free_port()
+        configuration = CONFIGURATION.format(
+            port=port,
+            url=f"http://127.0.0.1:{board}/api/v1/write",
+            only="up",
+            scraped=SCRAPED.format(port=board, token=scrapes_with),
+            login=f"authorization: {{credentials: {writes_with}}}\n    ",
+        )
+        with _running(port, configuration, Path(folder) / "data") as log:
+            yield port, log
 
 
 @contextlib.contextmanager
@@ -61,7 +82,7 @@ def receiving_prometheus(data: Path, port: int = 0) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _running(port: int, configuration: str, data: Path, *flags: str) -> Iterator[None]:
+def _running(port: int, configuration: str, data: Path, *flags: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prometheus.yml"
         file.write_text(configuration)
@@ -81,7 +102,7 @@ def _running(port: int, configuration: str, data: Path, *flags: str) -> Iterator
             )
         try:
             wait_for(lambda: _is_ready(port), log.read_text)
-            yield
+            yield log
         finally:
             process.terminate()
             try:
