@@ -73,7 +73,7 @@ def tables(folder: Path) -> Iterator[Table]:
         "max, mean and count of each bucket, and with `stats=avg` only the mean; `query_range` has the last value "
         "before each step. Below, the bytes of a value on the disk: of Tickboard's ticks with their directories, and "
         "of Prometheus' chunks and index. Limit: never slower.",
-        ["question", "Tickboard", "the mean", "Prometheus", "of Prometheus'", "the mean"],
+        ["question", "Tickboard", "mean alone", "Prometheus", "of Prometheus'", "mean alone"],
     )
     history, blocks = folder / "imported.sqlite", folder / "imported"
     end = newest(blocks) // 600 * 600
