@@ -61,7 +61,17 @@ def reading_table(ports: Ports, recording: HostRecording, now: float) -> Table:
         "answer has min, max, mean and count of each bucket, and with `stats=avg` only the mean; `query_range` has the "
         f"last value before each step, Netdata the mean, of its own chart `{CHART}`. Limit: never slower than "
         "Prometheus.",
-        ["range", "question", "series", "Tickboard", "mean alone", "Prometheus", "of Prometheus'", "mean alone", "Netdata"],
+        [
+            "range",
+            "question",
+            "series",
+            "Tickboard",
+            "mean alone",
+            "Prometheus",
+            "of Prometheus'",
+            "mean alone",
+            "Netdata",
+        ],
     )
     until = int(now) // 10 * 10 - 10
     ranges = {

@@ -1,13 +1,15 @@
 """Answers from ticks that were kept are those of the file, byte for byte, and never older."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.history.naive import layout_of
 from tests.history.test_store import CPU, DISKS, MEMORY, START, Recorded, walk
 
+from tickboard.expressions.alignment import Floats
 from tickboard.history import kept, store
 from tickboard.history.answers import Answer, Question
 from tickboard.history.contents import Contents
@@ -16,6 +18,7 @@ from tickboard.history.file import open_to_read
 from tickboard.history.kept import KeptRanges, KeptTicks
 from tickboard.history.layout import Retention
 from tickboard.history.reading import HistorySnapshot
+from tickboard.history.spans import ColumnReader, Span
 
 LAYOUT = layout_of([CPU, MEMORY, *DISKS])
 
@@ -166,6 +169,27 @@ def test_late_values_of_newer_ticks_are_answered(recorded: Recorded) -> None:
     assert answer.series[0].max[200] == 999
 
 
+def test_ticks_from_blocks_are_decoded_once_if_newer_ones_follow(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickboard.history.recent.MAX_VALUES", 0)
+    decoded: list[int] = []
+    ticks = ColumnReader.ticks
+
+    def counted(self: ColumnReader, spans: Sequence[Span], *others: Any) -> Floats:
+        decoded.append(len(spans))
+        return ticks(self, spans, *others)
+
+    monkeypatch.setattr(ColumnReader, "ticks", counted)
+    # Buckets of 11 seconds begin before the range.
+    for points, count in ((5000, 300), (29, 307)):
+        answer = recorded.history.read(question(1100, 1401, "cpu", points=points))
+        assert sum(decoded) == 1
+        assert sum(answer.series[0].count) == count
+    recorded.history.read(question(590, 1401, "cpu"))
+    assert sum(decoded) == 3, "another block"
+
+
 def test_a_range_is_read_to_be_kept_only_once(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.history.recent.MAX_VALUES", 0)
     put: list[KeptTicks] = []
@@ -269,7 +293,7 @@ def test_large_ranges_are_not_kept(recorded: Recorded, monkeypatch: pytest.Monke
 
 
 def ticks(count: int) -> KeptTicks:
-    return KeptTicks(1000, 0, 1000 * count, np.arange(count) * 1000, np.zeros((1, count)), np.zeros(1, np.int64), ())
+    return KeptTicks(1, 1000, 0, 1000 * count, np.arange(count) * 1000, np.zeros((1, count)), np.zeros(1, np.int64), ())
 
 
 def test_memory_is_bounded_and_what_was_used_last_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ class KeptTicks(Struct, frozen=True):
     """All ticks of some series in a range in which one epoch has ticks.
 
     Attributes:
+        epoch: the number of the epoch.
         interval_ms: milliseconds between two ticks of the epoch.
         start_ms: the start of the range, POSIX milliseconds, inclusive.
         end_ms: its end, exclusive.
@@ -39,6 +40,7 @@ class KeptTicks(Struct, frozen=True):
         entries: the series.
     """
 
+    epoch: int
     interval_ms: int
     start_ms: int
     end_ms: int
@@ -50,6 +52,10 @@ class KeptTicks(Struct, frozen=True):
     def has(self, start_ms: int, end_ms: int) -> bool:
         """Return whether it has all ticks of a range."""
         return self.start_ms <= start_ms and end_ms <= self.end_ms
+
+    def starts(self, epoch: int, ids: Integers, start_ms: int) -> bool:
+        """Return whether it has the first ticks of an epoch and of these series from a time on."""
+        return self.epoch == epoch and self.ids is ids and self.start_ms <= start_ms < self.end_ms
 
     def between(self, start_ms: int, end_ms: int) -> tuple[Integers, Floats]:
         """Return its ticks in a range: times, and float64 [series, ticks]."""

@@ -105,6 +105,7 @@ class HistorySnapshot:
         self._is_wanted = is_wanted
         self._unsealed = unsealed
         self._kept = kept
+        self._known: KeptTicks | None = None
         self.columns = ColumnReader(database)
         self._work = 0
         self._known_times: dict[int, Integers | None] = {}
@@ -132,11 +133,13 @@ class HistorySnapshot:
 
     def _answer_from_kept(self, question: Question, chosen: Chosen, kept: KeptRanges) -> Answer | None:
         """Answer a question from ticks that are kept; None: it is about other ticks, or about too many."""
-        if (known := kept.find(question.patterns)) is not None and (answer := known.answer(question)) is not None:
+        self._known = kept.find(question.patterns)
+        if self._known is not None and (answer := self._known.answer(question)) is not None:
             return answer
-        ticks = self._ticks_to_keep(question, chosen, known)
+        ticks = self._ticks_to_keep(question, chosen, self._known)
         if ticks is None:
             return None
+        self._known = ticks
         kept.put(question.patterns, ticks)
         return ticks.answer(question)
 
@@ -163,7 +166,7 @@ class HistorySnapshot:
         if not parts:
             return None
         times, values = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts], axis=1)
-        return KeptTicks(epoch.interval_ms, start, end, times, values, chosen.ids, self._entries(chosen))
+        return KeptTicks(epoch.number, epoch.interval_ms, start, end, times, values, chosen.ids, self._entries(chosen))
 
     def _may_hide(self, epoch: Epoch, start: int, end: int) -> bool:
         """Return whether another epoch has ticks in a range, or may yet have some."""
@@ -301,6 +304,12 @@ class HistorySnapshot:
         self, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
     ) -> Iterator[tuple[Integers, Floats]]:
         """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks]."""
+        known = self._known
+        if known is not None and not since and known.starts(epoch.number, chosen.ids, start):
+            times, values = known.between(start, end)
+            if len(times):
+                yield times, values
+            start = min(known.end_ms, end)
         for spans, times in self._batches(RAW, epoch, chosen, start, end, since):
             first, last = np.searchsorted(times, [start, end]).tolist()
             if first >= last:
