@@ -14,8 +14,8 @@ from tickboard.loop.threads import Threads
 WHO: contextvars.ContextVar[str] = contextvars.ContextVar("who")
 
 
-def failing(error: BaseException) -> Callable[[], object]:
-    def fails() -> None:
+def failing(error: BaseException) -> Callable[..., object]:
+    def fails(*_: object) -> None:
         raise error
 
     return fails
@@ -73,6 +73,16 @@ async def test_a_bounded_number_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     release.set()
     assert await asyncio.gather(*waiting) == [(True, None)] * 2
     assert await threads.call(lambda: 1) == (1, None)
+
+
+async def test_where_no_thread_can_be_started_the_next_call_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads("asked", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", failing(RuntimeError("can't start new thread")))
+        with pytest.raises(RuntimeError, match="new thread"):
+            await threads.call(lambda: 1)
+    async with asyncio.timeout(20):
+        assert await threads.call(lambda: 2) == (2, None)
 
 
 def test_a_call_that_outlives_its_loop_ends_quietly() -> None:

@@ -54,18 +54,19 @@ class Threads:
 
         Raises:
             BusyError: too many calls wait.
+            RuntimeError: all threads are busy, and the system has no room for another one.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Done] = loop.create_future()
         with self._lock:
             if self._calls >= MOST_WAITING:
                 raise BusyError(f"{MOST_WAITING} calls wait", RETRY_S)
+            if self._calls >= self._started < self._most:
+                # Counted once it runs: the system may have no room for another thread.
+                threading.Thread(target=self._work, name=self._name, daemon=True).start()
+                self._started += 1
             self._calls += 1
-            is_short = self._calls > self._started < self._most
-            self._started += is_short
         self._orders.put(_Order(function, contextvars.copy_context(), loop, done))
-        if is_short:
-            threading.Thread(target=self._work, name=self._name, daemon=True).start()
         return await done
 
     def _work(self) -> None:
