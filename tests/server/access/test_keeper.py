@@ -137,6 +137,32 @@ async def test_a_disk_that_hangs_refuses_a_change_and_streams_still_end(
     await until(lambda: SOURCE not in watched.problems)
 
 
+async def test_a_disk_that_hangs_takes_no_threads_from_others(watched: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHANGE_S", 0.05)
+    watched.file.open.clear()
+    # More than the threads of asyncio's own pool.
+    changes = [watched.keeper.change(lambda records: records.with_person(ANN)) for _ in range(40)]
+    refused = await asyncio.gather(*changes, return_exceptions=True)
+    assert [type(each) for each in refused] == [BusyError] * 40
+    async with asyncio.timeout(10):
+        assert await asyncio.to_thread(lambda: 1) == 1
+
+
+async def test_a_change_that_was_refused_while_it_waited_is_not_made(
+    watched: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.file.open.clear()
+    under_way = asyncio.create_task(watched.keeper.change(lambda records: records))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(module, "CHANGE_S", 0.05)
+    with pytest.raises(BusyError):
+        await watched.keeper.change(lambda records: records.with_person(ANN))
+    watched.file.open.set()
+    await under_way
+    await watched.keeper.change(lambda records: records)
+    assert not watched.file.records.people
+
+
 async def test_a_file_that_is_not_needed_at_once_is_read_when_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     file, problems = FakeFile(), Problems()
     file.change(lambda records: records.with_person(ANN))

@@ -1,21 +1,24 @@
 """The keeper: gives a server the records of its access file, and again whenever that file changes.
 
-All work on the disk is done in threads. Records reach the event loop in the order in which they were read or written,
-so that a login is never undone by an older reading.
+All work on the disk is done in one thread of its own, so a disk that hangs takes no thread from anything else. Records
+reach the event loop in the order in which they were read or written, so a login is never undone by an older reading.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 from tickboard.access.audit import Audit
 from tickboard.access.authority import Authority
-from tickboard.access.file import AccessError, AccessFile, Stamp
+from tickboard.access.file import AccessFile, Stamp
 from tickboard.access.records import Records
-from tickboard.errors import BusyError
+from tickboard.errors import BusyError, TickboardError
+from tickboard.loop.threads import Threads
 from tickboard.problems import Reporter
 from tickboard.server.access.open_streams import OpenStreams
+
+T = TypeVar("T")
 
 LOOK_S = 1.0
 """Seconds between two looks at the file, and at the credentials of open streams."""
@@ -57,7 +60,7 @@ class Keeper:
         self.streams = OpenStreams()
         self.audit = Audit()
         self._problems = problems
-        self._disk = threading.Lock()
+        self._disk = Threads(SOURCE, 1)
         self._stamp: Stamp = ()
         self._looking: asyncio.Task[None] | None = None
         self._wanted, self._looked = asyncio.Event(), asyncio.Event()
@@ -96,19 +99,13 @@ class Keeper:
             AccessError: the file cannot be changed.
             BusyError: the disk does not answer.
         """
-        loop = asyncio.get_running_loop()
-
-        def work() -> Records:
-            with self._disk:
-                records = self.file.change(change)
-                loop.call_soon_threadsafe(self._learn, records)
-            return records
-
         try:
             async with asyncio.timeout(CHANGE_S):
-                return await asyncio.to_thread(work)
+                records = await self._changed(change)
         except TimeoutError:
             raise BusyError("the access file cannot be written: its disk does not answer", int(CHANGE_S)) from None
+        self._learn(records)
+        return records
 
     async def watch(self) -> None:
         """Look at the file and at open streams every second, until cancelled; see `ready` for the beginning.
@@ -136,27 +133,35 @@ class Keeper:
         self.streams.end_unless(lambda identity: self.authority.still(identity, now))
 
     async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
         uses = self.authority.uses()
-
-        def work() -> None:
-            with self._disk:
-                # First, so that what was revoked ends even where nothing can be written.
-                if (stamp := self.file.stamp()) != self._stamp:
-                    records = self.file.read()
-                    self._stamp = stamp
-                    loop.call_soon_threadsafe(self._learn, records)
-                if uses:
-                    loop.call_soon_threadsafe(self._learn, self.file.change(lambda records: records.with_uses(uses)))
-
         try:
-            await asyncio.to_thread(work)
-        except AccessError as error:
+            # First, so that what was revoked ends even where nothing can be written.
+            if (records := await self._on_disk(self._read_if_changed)) is not None:
+                self._learn(records)
+            if uses:
+                self._learn(await self._changed(lambda records: records.with_uses(uses)))
+        except TickboardError as error:
             self._report(str(error))
         else:
             self._problems().clear(SOURCE)
         finally:
             self._looked.set()
+
+    def _read_if_changed(self) -> Records | None:
+        if (stamp := self.file.stamp()) == self._stamp:
+            return None
+        records = self.file.read()
+        self._stamp = stamp
+        return records
+
+    async def _changed(self, change: Callable[[Records], Records]) -> Records:
+        return await self._on_disk(lambda: self.file.change(change))
+
+    async def _on_disk(self, work: Callable[[], T]) -> T:
+        result, error = await self._disk.call(work)
+        if error is not None:
+            raise error
+        return cast(T, result)
 
     def _report(self, why: str) -> None:
         self._problems().report(SOURCE, f"{why}; until that is fixed, users and tokens are as they were", kind=SOURCE)
