@@ -19,7 +19,7 @@ def new_link(file: AccessFile, name: str | None) -> str:
         AccessError: the file cannot be changed.
     """
     secret = new_secret()
-    expires = time.time() + LINK_S
-    link = Link(fingerprint(secret), SOMEBODY, expires, "admin") if name is None else None
-    file.change(lambda records: records.with_link(link or Link(fingerprint(secret), name or "", expires)))
+    known, expires = fingerprint(secret), time.time() + LINK_S
+    link = Link(known, SOMEBODY, expires, "admin") if name is None else Link(known, name, expires)
+    file.change(lambda records: records.with_link(link))
     return secret

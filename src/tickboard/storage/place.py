@@ -1,4 +1,4 @@
-"""Where an SQLite file may be: checks and creates it, its folder and the files beside it.
+"""Where a kept file may be: checks and creates it, its folder and the files that SQLite keeps beside it.
 
 A user who can write to the file, to its folder, or to a link on the way can put another file in its place. In a folder
 like ``/tmp`` that is everyone. So a file that others could have put there, or could change later, is refused with one
