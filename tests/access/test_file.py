@@ -112,6 +112,12 @@ def test_a_very_large_file_is_refused(file: AccessFile, monkeypatch: pytest.Monk
         file.read()
 
 
+def test_a_text_that_is_not_utf_8_is_refused(file: AccessFile) -> None:
+    with pytest.raises(InputError, match=r"'x\\udcff' is not UTF-8"):
+        file.change(lambda records: records.with_person(Person("x\udcff", "viewer")))
+    assert file.read() == Records()
+
+
 def test_an_empty_file_has_no_records(file: AccessFile) -> None:
     file.path.parent.mkdir()
     file.path.touch(0o600)
@@ -156,7 +162,7 @@ def test_a_change_waits_for_another_and_gives_up(file: AccessFile, monkeypatch: 
     monkeypatch.setattr(module, "LOCK_WAIT_S", 0.05)
 
     def change_meanwhile(records: Records) -> Records:
-        with pytest.raises(AccessError, match="cannot be changed"):
+        with pytest.raises(AccessError, match="is being changed by another program: try again"):
             AccessFile(file.path).change(lambda others: others)
         return records.with_person(ANN)
 

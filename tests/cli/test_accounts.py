@@ -68,6 +68,8 @@ def test_a_token_is_printed_once_and_listed_without_it(file: Path) -> None:
     assert done(file, "token", "revoke", "ci") == ["token ci: revoked"]
     assert done(file, "token", "list") == ["there are no tokens: tickboard token create"]
     assert "there is no token 'ci'" in refused(file, "token", "revoke", "ci")
+    done(file, "token", "create", "--role", "viewer", "--name", "tickboard_ci")
+    assert done(file, "token", "revoke", "tickboard_ci") == ["token tickboard_ci: revoked"]
 
 
 def test_a_dashboard_file_is_named_by_its_path(file: Path, tmp_path: Path) -> None:
@@ -85,6 +87,8 @@ def test_a_dashboard_file_is_named_by_its_path(file: Path, tmp_path: Path) -> No
         (("--role", "viewer", "--name", "x", "--expires", "soon"), "--expires=soon"),
         (("--role", "viewer", "--name", "x", "--expires", "0s"), "--expires=0s"),
         (("--role", "viewer", "--name", "x", "--metrics", "a"), "metrics are for tokens of the role sender"),
+        (("--role", "viewer", "--name", os.fsdecode(b"x\xff")), "'x\\udcff' is not UTF-8"),
+        (("--role", "viewer", "--name", "x", "--board", os.fsdecode(b"/x\xff.py")), "'/x\\udcff.py' is not UTF-8"),
     ],
 )
 def test_a_bad_token_is_refused(file: Path, arguments: tuple[str, ...], why: str) -> None:

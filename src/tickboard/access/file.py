@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tickboard.access.records import Records
-from tickboard.errors import TickboardError
+from tickboard.errors import InputError, TickboardError
 from tickboard.storage.place import Purpose, find_place, make_place, state_folder
 
 try:
@@ -100,6 +100,7 @@ class AccessFile:
 
         Raises:
             AccessError: the file cannot be read or written.
+            InputError: a text in the records is not UTF-8.
         """
         try:
             real = find_place(self.path, PURPOSE)
@@ -109,6 +110,10 @@ class AccessFile:
                 after = change(before.current(time.time()))
                 if after != before:
                     _replace(real, msgspec.json.format(msgspec.json.encode(after), indent=1) + b"\n")
+        except UnicodeEncodeError as error:
+            raise InputError(f"{error.object[:80]!r} is not UTF-8: give another text") from error
+        except BlockingIOError:
+            raise AccessError(f"{self.path} is being changed by another program: try again") from None
         except OSError as error:
             raise self._failed("changed", error) from error
         return after

@@ -10,7 +10,7 @@ from typing import cast
 
 import click
 
-from tickboard.access.credentials import fingerprint, id_of, new_token
+from tickboard.access.credentials import fingerprint, id_of, is_token, new_token
 from tickboard.access.file import AccessFile
 from tickboard.access.links import new_link
 from tickboard.access.passwords import LONGEST, check_password, hashed
@@ -76,7 +76,7 @@ def revoke_token(named: str, access: str | None) -> None:
         InputError: there is no such token, or there are several.
         AccessError: the file cannot be changed.
     """
-    named = id_of(fingerprint(named)) if named.startswith("tickboard_") else named
+    named = id_of(fingerprint(named)) if is_token(named) else named
     file_of(access).change(lambda records: records.without_token(named))
     put(f"token {named}: revoked")
 
