@@ -57,11 +57,12 @@ def test_a_flag_overrides_the_environment_which_overrides_the_board(monkeypatch:
 def test_relative_paths_belong_to_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKBOARD_ACCESS", "access.json")
     monkeypatch.setenv("TICKBOARD_HISTORY", "e.sqlite")
-    anchored = Options(state="alerts").anchored()
+    anchored = Options(state="alerts", tls_cert=Path("cert.pem"), tls_key=Path("key.pem")).anchored()
     monkeypatch.chdir("/")
     assert file_of(anchored) == str(tmp_path / "e.sqlite")
     assert anchored.state == str(tmp_path / "alerts")
     assert anchored.access == str(tmp_path / "access.json")
+    assert (anchored.tls_cert, anchored.tls_key) == (tmp_path / "cert.pem", tmp_path / "key.pem")
     kept_nowhere = Options(state="none", history="none", access="/access.json")
     assert kept_nowhere.anchored() == kept_nowhere
     monkeypatch.delenv("TICKBOARD_ACCESS")

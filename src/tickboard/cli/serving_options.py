@@ -160,7 +160,15 @@ class Options(Struct, frozen=True):
     def anchored(self) -> "Options":
         """Return the options with absolute paths, since a dashboard file may change the current folder."""
         access = _absolute(self.access or os.environ.get("TICKBOARD_ACCESS", "").strip()) or None
-        return replace(self, state=_absolute(self._state), history=_absolute(self._history), access=access)
+        certificate, key = (None if file is None else file.absolute() for file in (self.tls_cert, self.tls_key))
+        return replace(
+            self,
+            state=_absolute(self._state),
+            history=_absolute(self._history),
+            access=access,
+            tls_cert=certificate,
+            tls_key=key,
+        )
 
     @property
     def _state(self) -> str:
@@ -317,7 +325,7 @@ class Options(Struct, frozen=True):
             if self.tls_key is not None:
                 raise InputError("--tls-key without --tls-cert: give the certificate too")
             return None
-        return Tls(self.tls_cert.absolute(), None if self.tls_key is None else self.tls_key.absolute())
+        return Tls(self.tls_cert, self.tls_key)
 
     @property
     def proxy(self) -> "TrustedProxy | None":
