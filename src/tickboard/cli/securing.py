@@ -5,13 +5,12 @@ import socket
 import sys
 from collections.abc import Callable
 
-from tickboard.access.authority import Authority
-from tickboard.access.file import AccessError, AccessFile, NoAccessFile
 from tickboard.access.links import new_link
 from tickboard.cli.serving_options import Options
 from tickboard.errors import InputError
 from tickboard.problems import Reporter
-from tickboard.running.password_file import VARIABLE, add_admin, password_file
+from tickboard.running.keeping import open_keeper
+from tickboard.running.password_file import VARIABLE, password_file
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.uvicorn.listening import is_loopback, url_from_elsewhere
 
@@ -36,14 +35,7 @@ def keeper_of(options: Options, bound: str, named: str, problems: Callable[[], R
             raise InputError("--trusted-proxy with --auth none: nobody logs in then; leave one of them out")
         return None
     at_once = options.auth is not None or options.proxy is not None or not is_loopback(bound)
-    try:
-        file = AccessFile(options.access_path)
-    except AccessError as error:
-        if at_once:
-            raise
-        file = NoAccessFile(error)
-    add_admin(file, os.environ)
-    return Keeper(file, Authority(named), problems, at_once=at_once)
+    return open_keeper(lambda: options.access_path, named, problems, at_once=at_once)
 
 
 def greeting_of_access(host: str, listening: socket.socket, path: str, keeper: Keeper | None, scheme: str) -> list[str]:

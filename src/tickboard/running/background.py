@@ -149,25 +149,16 @@ class Background:
         """
         if self._auth == "none":
             return self._board
-        from tickboard.access.authority import Authority
-        from tickboard.access.file import AccessError, AccessFile, NoAccessFile, default_access_path
+        from tickboard.access.file import default_access_path
         from tickboard.access.records import PROGRAM
-        from tickboard.running.password_file import add_admin
-        from tickboard.server.access.keeper import Keeper
+        from tickboard.running.keeping import open_keeper
         from tickboard.server.access.proxy_gate import gated
 
         def problems() -> Reporter:
             return self._board.hub.problems
 
         at_once = self._auth is not None or not is_loopback(bound)
-        try:
-            file = AccessFile(default_access_path(os.environ))
-        except AccessError as error:
-            if at_once:
-                raise
-            file = NoAccessFile(error)
-        add_admin(file, os.environ)
-        keeper = Keeper(file, Authority(PROGRAM), problems, at_once=at_once)
+        keeper = open_keeper(lambda: default_access_path(os.environ), PROGRAM, problems, at_once=at_once)
         if at_once:
             log.warning("people log in to the board: tickboard login prints a link that logs an admin in")
         return gated(self._board, keeper, problems)
