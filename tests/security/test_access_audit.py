@@ -68,6 +68,14 @@ def test_logins_failures_and_changes_are_recorded(board: Board, admin: dict[str,
     )
 
 
+def test_a_change_by_a_route_of_the_owner_is_recorded(board: Board, admin: dict[str, str]) -> None:
+    with board.browser() as browser:
+        assert browser.post("own", headers=admin).status_code == 200
+        address = browser.headers["X-Forwarded-For"]
+    [entry] = [each for each in entries(board, admin, "change") if each["address"] == address]
+    assert entry["detail"] == "POST /own"
+
+
 def test_changes_by_commands_are_recorded(board: Board, admin: dict[str, str]) -> None:
     board.accounts.token("viewer", name="tv")
     board.accounts.person("Bob", "viewer")

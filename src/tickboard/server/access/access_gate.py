@@ -84,7 +84,7 @@ class AccessGate:
             if identity.role == "admin":
                 see_details(scope)
                 scope[AUDITED] = self._keeper.audit
-            if needed == "operator" and method not in READING:
+            if needed != "sender" and method not in READING:
                 send = self._noting(scope, send, identity, f"{method} {path}")
         return self._app(scope, receive, send)
 
