@@ -59,10 +59,13 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--before", metavar="REVISION", help="the page that `page` measures beside this one")
-    parser.add_argument("--short", action="store_true", help="one short round of `page`, and no report")
+    parser.add_argument("--short", action="store_true", help="one short round of `access` and `page`, and no report")
     options = parser.parse_args(arguments)
     names = options.names
-    benchmarks = BENCHMARKS | {"page": functools.partial(page.tables, options.before, short=options.short)}
+    benchmarks = BENCHMARKS | {
+        "access": functools.partial(access_cost.tables, short=options.short),
+        "page": functools.partial(page.tables, options.before, short=options.short),
+    }
     if unknown := set(names) - BENCHMARKS.keys():
         sys.exit(f"{', '.join(sorted(unknown))}: there are {', '.join(BENCHMARKS)}")
     report = Report(REPORT)

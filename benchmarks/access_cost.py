@@ -1,13 +1,15 @@
-"""What a login costs a request: the gate with a token or a session, over an application that does nothing."""
+"""What access costs: a request with a token or a session at the gate, and a message to a viewer over TLS."""
 
 import asyncio
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from timeit import repeat
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from benchmarks import tls_cost
 from benchmarks.report import Table, duration
 from tickboard.access.authority import Authority
 from tickboard.access.credentials import fingerprint, new_secret, new_token
@@ -28,7 +30,7 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer nothing."""
 
 
-def cost(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]]) -> float:
+def cost(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], rounds: int) -> float:
     """Return the seconds of a request, the least of some rounds: what others take of the machine is left out."""
 
     async def receive() -> dict[str, object]:
@@ -44,13 +46,23 @@ def cost(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]]) -> float:
 
     loop = asyncio.new_event_loop()
     try:
-        return min(repeat(lambda: loop.run_until_complete(ask()), number=1, repeat=ROUNDS)) / REQUESTS
+        return min(repeat(lambda: loop.run_until_complete(ask()), number=1, repeat=rounds)) / REQUESTS
     finally:
         loop.close()
 
 
-def tables() -> list[Table]:
-    """Measure, and return the table."""
+def tables(*, short: bool = False) -> Iterator[Table]:
+    """Measure, and give the tables.
+
+    Args:
+        short: whether one short round is enough.
+    """
+    yield requests(1 if short else ROUNDS)
+    yield from tls_cost.tables(short=short)
+
+
+def requests(rounds: int) -> Table:
+    """Return what a login costs a request."""
     token, secret, now = new_token(), new_secret(), time.time()
     records = Records(
         people=(Person("ann", "operator"),),
@@ -67,7 +79,7 @@ def tables() -> list[Table]:
         gate = AccessGate(nothing, keeper, lambda: problems)
         bearer = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
         cookie = [(b"host", b"localhost"), (b"cookie", f"{cookie_name(file.path)}={secret}".encode())]
-        plain = cost(nothing, "/api/stats", bearer)
+        plain = cost(nothing, "/api/stats", bearer, rounds)
         table = Table(
             "What a login costs a request",
             f"Over an application that does nothing, with {TOKENS:,} tokens; the limit is 20 µs.",
@@ -78,8 +90,8 @@ def tables() -> list[Table]:
             ("with a token, of a path with a parameter", "/assets/index.js", bearer),
             ("with a session's cookie", "/api/stats", cookie),
         ):
-            table.add(name, duration(cost(gate, path, headers) - plain))
-        return [table]
+            table.add(name, duration(cost(gate, path, headers, rounds) - plain))
+        return table
 
 
 if __name__ == "__main__":

@@ -69,6 +69,9 @@ Written by `make bench` (`python -m benchmarks`), which measures them anew; `mak
 fan-out. Figures are medians over several rounds; ratios are against a peer in the same run. A limit stands beside its
 figure where there is one. The benchmarks of the history first record this host for 40 minutes, once:
 `.cache/benchmarks` keeps it.
+
+`python -m benchmarks.earlier REVISION` prints the fan-out and the ingest of this checkout beside those of an earlier
+revision, in turn within one run, and writes nothing here.
 """
 
 

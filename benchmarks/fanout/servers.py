@@ -83,7 +83,7 @@ def running(name: str, command: tuple[list[str], Mapping[str, str]]) -> Iterator
         assert process.stdout is not None
         port = None
         for line in process.stdout:
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+            found = re.search(r"https?://127\.0\.0\.1:(\d+)", line)
             port = int(found[1]) if found else port
             if port is not None and "Ctrl-C" in line:
                 break

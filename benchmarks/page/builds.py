@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.revisions import ROOT, commit_of, git, unpack
+
 KEPT = ROOT / ".cache" / "pages"
 
 
@@ -47,15 +48,12 @@ def before(revision: str | None) -> Build:
     Raises:
         RuntimeError: git does not know the revision, or its page cannot be built.
     """
-    commit = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") if revision else _last_with_uplot()
+    commit = commit_of(revision) if revision else _last_with_uplot()
     root = KEPT / commit
     build = Build(f"the page before ({commit[:7]})", root)
     if (build.static / "index.html").is_file():
         return build
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
-    subprocess.run(["tar", "-x"], cwd=root, input=archive, check=True)
+    unpack(commit, root)
     command = [sys.executable, "tools/page.py", "build"]
     made = subprocess.run(command, cwd=root, env=build.environment(), text=True, capture_output=True, check=False)
     if made.returncode:
@@ -68,13 +66,6 @@ def before(revision: str | None) -> Build:
 def _last_with_uplot() -> str:
     """Return the newest commit whose client/package.json still has uPlot: the parent of the one that removed it."""
     if "uplot" in (ROOT / "client" / "package.json").read_text(encoding="utf-8"):
-        return _git("rev-parse", "HEAD")
-    removed = _git("log", "-1", "--format=%H", "-S", '"uplot"', "--", "client/package.json")
-    return _git("rev-parse", f"{removed}^")
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, text=True, capture_output=True, check=False)
-    if done.returncode or not done.stdout.strip():
-        raise RuntimeError(f"git {' '.join(arguments)}: {done.stderr.strip() or 'found nothing'}")
-    return done.stdout.strip()
+        return git("rev-parse", "HEAD")
+    removed = git("log", "-1", "--format=%H", "-S", '"uplot"', "--", "client/package.json")
+    return git("rev-parse", f"{removed}^")
