@@ -31,7 +31,7 @@ class AuditRecord(Struct, frozen=True):
         first: when it happened first, POSIX seconds.
         last: when it happened last.
         what: its kind.
-        who: a name; for a failed login the one that was tried.
+        who: a name; for a failed login that of the user, never a text that was made up.
         address: where the request came from; empty: from a command on this machine.
         detail: more about it.
         count: how often it happened.

@@ -26,7 +26,6 @@ from tickboard.access.route_table import LOGIN, LOGOUT
 from tickboard.access.slowdown import Slowdown
 from tickboard.errors import PayloadError, TickboardError
 from tickboard.output.logs import log
-from tickboard.output.text import one_line
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.access.login_queue import LoginQueue
 from tickboard.server.requests.connection_limits import address_of
@@ -157,7 +156,7 @@ class LoginPages:
         secret = new_secret()
         name = None if entry is None else await self._begin(scope, secret, entry)
         if name is None:
-            self._note_failure(form.name, address, how)
+            self._note_failure(form, address, how)
             return page(USED if form.once else WRONG, onward=form.next, name=form.name, status=401)
         self._keeper.audit.add(time.time(), "login", name, address, how)
         log.info("%s logged in from %s, %s", name, address, how)
@@ -182,9 +181,15 @@ class LoginPages:
         await self._keeper.change(change)
         return begun[0] if begun else None
 
-    def _note_failure(self, name: str, address: str, how: str) -> None:
-        if self._keeper.audit.fail(time.time(), "login failed", name, address, how):
-            log.warning("a login as %r from %s failed, %s", one_line(name, 64), address, how)
+    def _note_failure(self, form: Form, address: str, how: str) -> None:
+        """Record a failed login: as whom, if that is a user.
+
+        Any other name may be made up, to displace entries and to fill the log, or is a password in the wrong field.
+        """
+        person = None if form.once else self._keeper.authority.records.person(form.name)
+        who = person.name if person is not None else "a link that is not valid" if form.once else "an unknown name"
+        if self._keeper.audit.fail(time.time(), "login failed", who, address, how):
+            log.warning("a login from %s failed, %s: %s", address, how, who)
 
     def _by_link(self, once: str) -> Entry | None:
         used = fingerprint(once)
