@@ -6,19 +6,27 @@ import type { Me } from "../src/types.gen";
 
 const storeOf = async (load: () => Promise<Me>) => {
   const me = createRoot(() => createMeStore(load));
-  expect(me()).toBeNull();
+  expect(me.name()).toBe("");
+  expect(me.mayChange()).toBe(true);
   await load().catch(() => {});
   await Promise.resolve();
   return me;
 };
 
 describe("the viewer of the page", () => {
-  it("is who the server says", async () => {
-    const ann: Me = { name: "Ann", role: "viewer" };
-    expect((await storeOf(() => Promise.resolve(ann)))()).toEqual(ann);
+  it.each<[Me["role"], boolean]>([
+    ["viewer", false],
+    ["operator", true],
+    ["admin", true],
+  ])("is who the server says: %s", async (role, mayChange) => {
+    const me = await storeOf(() => Promise.resolve({ name: "Ann", role }));
+    expect(me.name()).toBe("Ann");
+    expect(me.mayChange()).toBe(mayChange);
   });
 
   it("is not known to an older server", async () => {
-    expect((await storeOf(() => Promise.reject(new Error("404"))))()).toBeNull();
+    const me = await storeOf(() => Promise.reject(new Error("404")));
+    expect(me.name()).toBe("");
+    expect(me.mayChange()).toBe(true);
   });
 });

@@ -87,6 +87,65 @@ def test_a_viewer_has_no_buttons_that_change_alerts(board: Board, page: Page) ->
     expect(alert.get_by_role("button", name=re.compile("Dismiss"))).to_have_count(1)
 
 
+def choose_a_range(page: Page) -> None:
+    """Choose a range on the first chart, by keys."""
+    page.get_by_role("img", name=re.compile("^cpu, line chart")).focus()
+    for key in ("End", "ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+
+
+def test_a_viewer_is_offered_no_mark(board: Board, page: Page) -> None:
+    for name, offered in (("Tom", 0), ("Ann", 1)):
+        page.goto(board.url)
+        log_in(page, name)
+        is_live(page)
+        open_menu(page)
+        expect(page.get_by_role("button", name=f"Log out {name}")).to_be_visible()
+        page.keyboard.press("Escape")
+        choose_a_range(page)
+        expect(page.get_by_role("button", name="Mark", exact=True)).to_have_count(offered)
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        expect(page.get_by_text("Next firing alert")).to_be_visible()
+        expect(page.get_by_text("Mark the time of the cursor")).to_have_count(offered)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        # What a key opens is there before what the next one opens.
+        page.keyboard.press("m")
+        if offered:
+            expect(page.get_by_role("dialog", name="New mark")).to_be_visible()
+        else:
+            page.keyboard.press("o")
+            expect(page.get_by_role("dialog", name="Outline")).to_be_visible()
+        page.context.clear_cookies()
+
+
+def test_who_may_no_longer_do_it_is_told_so_and_loses_nothing(board: Board, page: Page) -> None:
+    board.accounts.person("Una", "operator")
+    page.goto(board.url)
+    log_in(page, "Una")
+    is_live(page)
+    board.accounts.file.change(lambda records: records.with_role("Una", "viewer"))
+    board.server.wait_for(lambda: page.evaluate("fetch('api/me').then((answer) => answer.json())")["role"] == "viewer")
+    refusal = re.compile("^This needs the role operator, and Una is a viewer")
+
+    page.keyboard.press("m")
+    dialog = page.get_by_role("dialog", name="New mark")
+    dialog.get_by_label("What happened").fill("deployed 1.4")
+    dialog.get_by_role("button", name="Mark", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_have_text(refusal)
+    expect(dialog.get_by_label("What happened")).to_have_value("deployed 1.4")
+    page.keyboard.press("Escape")
+
+    alert = page.locator(".alert").first
+    alert.get_by_role("button", name=re.compile("^Silence")).click()
+    page.get_by_label("Reason").fill("a new disk comes")
+    page.get_by_role("button", name="Silence for 2 h").click()
+    expect(alert.get_by_role("alert")).to_have_text(refusal)
+    expect(page.get_by_label("Reason")).to_have_value("a new disk comes")
+
+
 def test_the_page_says_that_the_session_has_ended_and_leads_back(board: Board, page: Page) -> None:
     page.goto(f"{board.url}?range=2m")
     log_in(page, "Tom")

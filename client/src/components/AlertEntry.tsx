@@ -395,7 +395,7 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
         <Value alert={alert()} inView={inView} />
         <Show when={now()} fallback={<GoneOn entry={props.entry} name={summary()} />}>
           {(entry) => (
-            <Show when={me()?.role !== "viewer"}>
+            <Show when={me.mayChange()}>
               <Actions entry={entry()} name={summary()} asking={asking} />
             </Show>
           )}

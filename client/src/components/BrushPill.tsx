@@ -17,7 +17,7 @@ function linkTo(range: Range): string {
  * @param props.onClose receives the focus, if it was here.
  */
 export function BrushPill(props: { range: Range; at: number; draft: boolean; onClose: () => void }) {
-  const { brush, comparison, time, view } = useStores();
+  const { brush, comparison, me, time, view } = useStores();
   const copying = useCopy();
   let pill!: HTMLFieldSetElement;
   /** What opens later closes first. */
@@ -72,9 +72,11 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
           <button type="button" onClick={zoom}>
             {brush.zoomed() ? "Back" : "Zoom"}
           </button>
-          <button type="button" onClick={mark}>
-            Mark
-          </button>
+          <Show when={me.mayChange()}>
+            <button type="button" onClick={mark}>
+              Mark
+            </button>
+          </Show>
           <button type="button" onClick={() => void copying.copy(linkTo(props.range))}>
             {copying.copied() ? "Copied" : "Copy link"}
           </button>

@@ -6,8 +6,7 @@ import { AlertActions, Refused } from "../link/actions";
 import { writeTime } from "../time/range";
 import { timeAt, wallClock } from "../time/zone";
 import { useStores } from "./context";
-import { Dialog } from "./finding/Dialog";
-import { Icon } from "./Icon";
+import { Dialog, DialogHead } from "./finding/Dialog";
 
 /** As the server has them. */
 const MAX_TEXT = 200;
@@ -55,12 +54,7 @@ export default function NewMark() {
 
   return (
     <Dialog class="new-mark" label="New mark">
-      <div class="dialog-head">
-        <h2>New mark</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={() => view.close()}>
-          <Icon name="close" />
-        </button>
-      </div>
+      <DialogHead title="New mark" />
       <form aria-busy={busy()} onSubmit={make}>
         <label for={`${id} text`}>What happened</label>
         <input

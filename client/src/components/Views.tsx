@@ -23,7 +23,7 @@ const NewMark = onDemand((parts) => parts.NewMark, { Failed: Close });
 const Shortcuts = onDemand((parts) => parts.Shortcuts, { Failed: Close });
 
 function useActions(): (action: Action, key: string) => void {
-  const { alerts, comparison, cursor, replay, sections, theme, time, view } = useStores();
+  const { alerts, comparison, cursor, me, replay, sections, theme, time, view } = useStores();
   const ranges = useRanges();
   let shownLast = "";
 
@@ -60,7 +60,7 @@ function useActions(): (action: Action, key: string) => void {
         ?.choose(),
     earlier: () => time.step(-1),
     later: () => time.follows() || time.step(1),
-    mark: () => view.show({ type: "mark", from: cursor.time() ?? undefined }),
+    mark: () => me.mayChange() && view.show({ type: "mark", from: cursor.time() ?? undefined }),
     theme: () => theme.setTheme(theme.isDark() ? "light" : "dark"),
   };
   return (action, key) => actions[action](key);

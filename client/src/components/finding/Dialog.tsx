@@ -2,6 +2,7 @@
 import "../../styles/finding.css";
 import { type JSX, onCleanup, onMount } from "solid-js";
 import { useStores } from "../context";
+import { Icon } from "../Icon";
 
 export function Dialog(props: { class: string; label: string; children: JSX.Element }) {
   const { view } = useStores();
@@ -23,5 +24,19 @@ export function Dialog(props: { class: string; label: string; children: JSX.Elem
     >
       <div class="dialog-inside">{props.children}</div>
     </dialog>
+  );
+}
+
+/** @param props.children stands between the title and the close button. */
+export function DialogHead(props: { title: string; children?: JSX.Element }) {
+  const { view } = useStores();
+  return (
+    <div class="dialog-head">
+      <h2>{props.title}</h2>
+      {props.children}
+      <button type="button" class="icon-button" aria-label="Close" onClick={view.close}>
+        <Icon name="close" />
+      </button>
+    </div>
   );
 }

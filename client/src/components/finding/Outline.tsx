@@ -2,10 +2,9 @@
 import { createMemo, For, Show } from "solid-js";
 import { formatCount } from "../../format";
 import { useStores } from "../context";
-import { Icon } from "../Icon";
 import { leavesOf, targetOf } from "../layout";
 import { SeverityShape } from "../SeverityShape";
-import { Dialog } from "./Dialog";
+import { Dialog, DialogHead } from "./Dialog";
 
 const MOST_PANELS = 200;
 
@@ -38,8 +37,7 @@ export default function Outline() {
 
   return (
     <Dialog class="outline" label="Outline">
-      <div class="dialog-head">
-        <h2>Outline</h2>
+      <DialogHead title="Outline">
         <Show when={foldable().length > 0}>
           <button
             type="button"
@@ -52,10 +50,7 @@ export default function Outline() {
             {allOpen() ? "Fold all" : "Unfold all"}
           </button>
         </Show>
-        <button type="button" class="icon-button" aria-label="Close" onClick={() => view.close()}>
-          <Icon name="close" />
-        </button>
-      </div>
+      </DialogHead>
       <ul ref={list} onKeyDown={onKeyDown}>
         <For each={sections.all()}>
           {(section) => (

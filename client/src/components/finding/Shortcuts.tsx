@@ -1,8 +1,7 @@
 /** All keyboard shortcuts, and the switch that turns them off. */
 import { For } from "solid-js";
 import { useStores } from "../context";
-import { Icon } from "../Icon";
-import { Dialog } from "./Dialog";
+import { Dialog, DialogHead } from "./Dialog";
 
 const SHORTCUTS = [
   { name: "/", text: "Search" },
@@ -52,16 +51,12 @@ function Keys(props: { keys: readonly { name: string; text: string }[]; off?: bo
 }
 
 export default function Shortcuts() {
-  const { shortcuts, view } = useStores();
+  const { me, shortcuts } = useStores();
+  const keys = () => SHORTCUTS.filter(({ name }) => name !== "m" || me.mayChange());
   return (
     <Dialog class="shortcuts" label="Keyboard shortcuts">
-      <div class="dialog-head">
-        <h2>Keyboard shortcuts</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={() => view.close()}>
-          <Icon name="close" />
-        </button>
-      </div>
-      <Keys keys={SHORTCUTS} off={!shortcuts.on()} />
+      <DialogHead title="Keyboard shortcuts" />
+      <Keys keys={keys()} off={!shortcuts.on()} />
       <Keys keys={ALWAYS} />
       <h3>On a chart in focus</h3>
       <Keys keys={ON_A_CHART} />
