@@ -13,7 +13,7 @@ import pytest
 from tickboard.access import file as module
 from tickboard.access.file import AccessError, AccessFile, NoAccessFile, default_access_path
 from tickboard.access.links import new_link
-from tickboard.access.records import Link, Person, Records
+from tickboard.access.records import Link, Person, Records, Token
 from tickboard.errors import InputError
 
 ANN = Person("ann", "viewer")
@@ -114,7 +114,7 @@ def test_a_very_large_file_is_refused(file: AccessFile, monkeypatch: pytest.Monk
 
 def test_a_text_that_is_not_utf_8_is_refused(file: AccessFile) -> None:
     with pytest.raises(InputError, match=r"'x\\udcff' is not UTF-8"):
-        file.change(lambda records: records.with_person(Person("x\udcff", "viewer")))
+        file.change(lambda records: records.with_token(Token("ci", "viewer", "f", 1.0, board="x\udcff")))
     assert file.read() == Records()
 
 

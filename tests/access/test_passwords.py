@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickboard.access.passwords import check_password, hashed, matches
+from tickboard.access.passwords import check_password, hashed, matches, password_in
 from tickboard.errors import InputError
 
 GOOD = "correct horse battery"
@@ -24,6 +24,19 @@ def test_without_a_hash_no_password_matches(known: str | None) -> None:
     assert not matches("nobody has this password", known)
 
 
+@pytest.mark.parametrize("line", [b"zw\xc3\xb6lf\n", b"\xef\xbb\xbfzw\xc3\xb6lf\r\n"])
+def test_a_line_is_utf_8_with_or_without_a_mark_of_that(line: bytes) -> None:
+    assert password_in(line, "the file") == "zw\u00f6lf"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"), [(b"zw\xf6lf", "not text in UTF-8"), (b"\n", "no password"), (b"", "no password")]
+)
+def test_a_line_without_a_password_is_refused(line: bytes, why: str) -> None:
+    with pytest.raises(InputError, match=f"the file.*{why}"):
+        password_in(line, "the file")
+
+
 def test_a_letter_may_be_written_in_two_ways() -> None:
     assert matches("zwo\u0308lf Zeichen!", hashed("zw\u00f6lf Zeichen!"))
 
@@ -36,6 +49,7 @@ def test_a_letter_may_be_written_in_two_ways() -> None:
         ("x" * 1_025, "use 1024 at most"),
         ("aaaaaaaaaaaaaa", "too easy"),
         ("christopher.robin", "too easy"),
+        ("correct horse \udcff", "not text in UTF-8"),
     ],
 )
 def test_a_bad_password_is_refused(password: str, why: str) -> None:

@@ -45,11 +45,11 @@ def test_a_person_is_found_whatever_the_case() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda records: records.with_person(Person("ann", "viewer")), "already a user 'ann'"),
-        (lambda records: records.with_person(Person("", "viewer")), "1 to 64 characters"),
-        (lambda records: records.with_person(Person(" bob", "viewer")), "1 to 64 characters"),
-        (lambda records: records.with_person(Person("b\nob", "viewer")), "1 to 64 characters"),
-        (lambda records: records.with_person(Person("b" * 65, "viewer")), "1 to 64 characters"),
+        (lambda records: records.with_person(Person("ann", "viewer")), "already a user 'Ann'"),
+        (lambda records: records.with_person(Person("", "viewer")), "1 to 64 visible characters"),
+        (lambda records: records.with_person(Person(" bob", "viewer")), "1 to 64 visible characters"),
+        (lambda records: records.with_person(Person("b\nob", "viewer")), "1 to 64 visible characters"),
+        (lambda records: records.with_person(Person("b" * 65, "viewer")), "1 to 64 visible characters"),
         (lambda records: records.with_person(Person("bob", "sender")), "for programs"),
         (lambda records: records.with_role("bob", "viewer"), "no user 'bob'"),
         (lambda records: records.with_role("ann", "sender"), "for programs"),
@@ -58,7 +58,9 @@ def test_a_person_is_found_whatever_the_case() -> None:
         (lambda records: Records().without_person("bob"), "there are none"),
         (lambda records: records.with_link(Link("f", "bob", NOW)), "no user 'bob'"),
         (lambda records: records.with_token(Token("ci", "admin", "f", NOW)), "viewer, sender or operator"),
-        (lambda records: records.with_token(Token("\t", "viewer", "f", NOW)), "1 to 64 characters"),
+        (lambda records: records.with_token(Token("\t", "viewer", "f", NOW)), "1 to 64 visible characters"),
+        (lambda records: records.with_token(Token("c\u202ei", "viewer", "f", NOW)), "1 to 64 visible characters"),
+        (lambda records: records.with_token(Token("c\udcffi", "viewer", "f", NOW)), "1 to 64 visible characters"),
         (
             lambda records: records.with_token(Token("ci", "viewer", "f", NOW, metrics=("a",))),
             "metrics are for tokens of the role sender, not viewer",
@@ -73,6 +75,15 @@ def test_what_cannot_be_is_refused(change: Callable[[Records], Records], why: st
 
 def test_names_of_any_language_are_accepted() -> None:
     assert Records().with_person(Person("Jürgen Groß", "viewer")).person("jürgen gross") is not None
+
+
+def test_a_name_is_the_same_in_either_form_of_its_letters_and_in_any_case() -> None:
+    composed, apart = "Zo\u00eb", "ZOE\u0308"
+    records = Records().with_person(Person(composed, "viewer")).with_session(session(apart))
+    assert records.person(apart) == Person(composed, "viewer")
+    assert records.without_person(apart) == Records()
+    with pytest.raises(InputError, match=f"there is already a user '{composed}'"):
+        records.with_person(Person(apart, "viewer"))
 
 
 def test_a_new_password_ends_the_sessions_and_links_of_the_person_alone() -> None:

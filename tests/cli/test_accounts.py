@@ -27,7 +27,15 @@ def run(file: Path, *arguments: str, typed: str = "", **environ: str) -> subproc
     command = [sys.executable, "-m", "tickboard", *arguments]
     environment = os.environ | {"TICKBOARD_ACCESS": str(file)} | environ
     return subprocess.run(
-        command, input=typed, capture_output=True, text=True, timeout=60, env=environment, check=False
+        command,
+        input=typed,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=60,
+        env=environment,
+        check=False,
     )
 
 
@@ -83,11 +91,11 @@ def test_a_dashboard_file_is_named_by_its_path(file: Path, tmp_path: Path) -> No
         (("--role", "admin", "--name", "x"), "'admin' is not one of"),
         (("--role", "viewer"), "--name"),
         (("--name", "x"), "--role"),
-        (("--role", "viewer", "--name", ""), "1 to 64 characters"),
+        (("--role", "viewer", "--name", ""), "1 to 64 visible characters"),
         (("--role", "viewer", "--name", "x", "--expires", "soon"), "--expires=soon"),
         (("--role", "viewer", "--name", "x", "--expires", "0s"), "--expires=0s"),
         (("--role", "viewer", "--name", "x", "--metrics", "a"), "metrics are for tokens of the role sender"),
-        (("--role", "viewer", "--name", os.fsdecode(b"x\xff")), "'x\\udcff' is not UTF-8"),
+        (("--role", "viewer", "--name", os.fsdecode(b"x\xff")), r"'x\udcff': use 1 to 64 visible"),
         (("--role", "viewer", "--name", "x", "--board", os.fsdecode(b"/x\xff.py")), "'/x\\udcff.py' is not UTF-8"),
     ],
 )
@@ -144,9 +152,12 @@ def test_a_user_is_logged_out(file: Path) -> None:
     ("arguments", "typed", "why"),
     [
         (("add", "bob"), "short\n", "the password has 5 characters: use 12 or more"),
-        (("add", "bob"), "", "the password has 0 characters"),
+        (("add", "bob"), "", "standard input has no password"),
+        (("add", "bob"), "correct horse \udcff battery\n", "standard input is not text in UTF-8"),
+        (("add", "b\udcff"), f"{PASSWORD}\n", "1 to 64 visible characters"),
+        (("role", "b\udcff", "viewer"), "", "there is no user"),
         (("add", "bob", "--role", "sender"), "", "'sender' is not one of"),
-        (("add", " "), "", "1 to 64 characters"),
+        (("add", " "), "", "1 to 64 visible characters"),
         (("passwd", "bob"), "", "there is no user 'bob'"),
         (("remove", "bob"), "", "there is no user 'bob'"),
     ],

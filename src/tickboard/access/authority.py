@@ -6,7 +6,7 @@ It answers from dictionaries, without I/O: a request with a token costs a hash a
 from collections.abc import Iterable
 
 from tickboard.access.credentials import MAX_LENGTH, fingerprint
-from tickboard.access.records import Person, Records, Session, Token, lasts
+from tickboard.access.records import Person, Records, Session, Token, folded, lasts
 from tickboard.access.roles import Identity, Role
 
 NOTED_S = 600.0
@@ -34,7 +34,7 @@ class Authority:
         self.records = records
         self._tokens = {each.fingerprint: each for each in records.tokens if each.board in {"*", self.board}}
         self._sessions = {each.fingerprint: each for each in records.sessions}
-        self._people = {each.name.casefold(): each for each in records.people}
+        self._people = {folded(each.name): each for each in records.people}
         self._roles = {each.name: each.role for each in records.people}
         self._used = {each: used for each, used in self._used.items() if each in self._sessions}
 
@@ -103,7 +103,7 @@ class Authority:
         session = self._sessions.get(print_)
         if session is None or not lasts(session, now, max(session.used, self._used.get(print_, 0.0))):
             return None
-        person = self._people.get(session.name.casefold())
+        person = self._people.get(folded(session.name))
         name = session.name if person is None else person.name
         # A link for nobody in particular logs an admin in, whatever a user of the same name may do.
         role = session.role or (None if person is None else person.role)

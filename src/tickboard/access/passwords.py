@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tickboard.errors import InputError
+from tickboard.output.text import encodable
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -12,13 +13,39 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 12, 1_024
 """The characters of a password."""
 
+LONGEST_LINE = 4 * LONGEST + 16
+"""The most bytes of a line with a password that are read."""
+
+
+def password_in(line: bytes, source: str) -> str:
+    """Return the password in the first line of a file or of standard input, which is UTF-8 whatever the locale.
+
+    Args:
+        line: the line.
+        source: where it is from, for messages.
+
+    Raises:
+        InputError: it is empty, or is not UTF-8.
+    """
+    try:
+        # Some editors and shells put a mark of the encoding at the beginning.
+        password = line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} is not text in UTF-8: save or send the password in that encoding") from error
+    if not password:
+        raise InputError(f"{source} has no password in its first line")
+    return password
+
 
 def check_password(password: str, name: str) -> None:
-    """Check that a password is long enough, and not the name.
+    """Check that a password is text, is long enough, and is not the name.
 
     Raises:
         InputError: it is not.
     """
+    if encodable(password) != password:
+        # As typed in a terminal of another encoding.
+        raise InputError("the password is not text in UTF-8: use that encoding")
     if len(password) < SHORTEST:
         raise InputError(f"the password has {len(password)} characters: use {SHORTEST} or more")
     if len(password) > LONGEST:

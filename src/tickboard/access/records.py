@@ -3,7 +3,7 @@
 Times are POSIX seconds, since they must mean the same after a restart and in another process.
 """
 
-import re
+import unicodedata
 from typing import Literal
 
 from msgspec import Struct
@@ -34,7 +34,8 @@ SOMEBODY = "admin"
 PROGRAM = "program"
 """What tokens call a board that is served from a program."""
 
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?")
+MAX_NAME = 64
+"""The most characters of the name of a person or a token."""
 
 
 class Person(Struct, frozen=True, omit_defaults=True):
@@ -118,8 +119,8 @@ class Records(Struct, frozen=True, omit_defaults=True):
     # --- people ---
 
     def person(self, name: str) -> Person | None:
-        """Return the person of a name, whatever its case; None: there is none."""
-        return next((each for each in self.people if each.name.casefold() == name.casefold()), None)
+        """Return the person of a name, however it is written; None: there is none."""
+        return next((each for each in self.people if folded(each.name) == folded(name)), None)
 
     def with_person(self, person: Person) -> "Records":
         """Add a person.
@@ -130,7 +131,8 @@ class Records(Struct, frozen=True, omit_defaults=True):
         check_name(person.name)
         _check_role(person.role)
         if self.person(person.name) is not None:
-            raise InputError(f"there is already a user {person.name!r}: give another name, or change the password")
+            known = self._known(person.name).name
+            raise InputError(f"there is already a user {known!r}: give another name, or change the password")
         if len(self.people) >= MAX_PEOPLE:
             raise InputError(f"there are {MAX_PEOPLE} users, which is the most: remove one first")
         # Sessions of an earlier person of this name, or of a link, must not become theirs.
@@ -152,13 +154,13 @@ class Records(Struct, frozen=True, omit_defaults=True):
         Raises:
             InputError: there is no such person, or the role is not one of people.
         """
-        person, folded = self._known(name), name.casefold()
+        person, own = self._known(name), folded(name)
         _check_role(role)
         return replace(
             self,
             people=tuple(replace(each, role=role) if each is person else each for each in self.people),
-            sessions=tuple(each for each in self.sessions if each.role is None or each.name.casefold() != folded),
-            links=tuple(each for each in self.links if each.role is None or each.name.casefold() != folded),
+            sessions=tuple(each for each in self.sessions if each.role is None or folded(each.name) != own),
+            links=tuple(each for each in self.links if each.role is None or folded(each.name) != own),
         )
 
     def without_person(self, name: str) -> "Records":
@@ -213,8 +215,8 @@ class Records(Struct, frozen=True, omit_defaults=True):
 
     def with_session(self, session: Session) -> "Records":
         """Add a session; if there are too many, the oldest one ends, of the same person if they have too many."""
-        folded = session.name.casefold()
-        own = [each.fingerprint for each in self.sessions if each.name.casefold() == folded]
+        name = folded(session.name)
+        own = [each.fingerprint for each in self.sessions if folded(each.name) == name]
         rest = self.without_sessions(frozenset(own[: 1 - MAX_SESSIONS_OF]))
         return replace(rest, sessions=(*rest.sessions, session)[-MAX_SESSIONS:])
 
@@ -224,11 +226,11 @@ class Records(Struct, frozen=True, omit_defaults=True):
 
     def without_sessions_of(self, name: str) -> "Records":
         """End all sessions and links of a name."""
-        folded = name.casefold()
+        own = folded(name)
         return replace(
             self,
-            sessions=tuple(each for each in self.sessions if each.name.casefold() != folded),
-            links=tuple(each for each in self.links if each.name.casefold() != folded),
+            sessions=tuple(each for each in self.sessions if folded(each.name) != own),
+            links=tuple(each for each in self.links if folded(each.name) != own),
         )
 
     def with_uses(self, used: dict[str, float]) -> "Records":
@@ -283,11 +285,19 @@ def _check_role(role: Role) -> None:
         raise InputError(f"role {role!r} is for programs: give {', '.join(PEOPLE_ROLES)}")
 
 
+def folded(name: str) -> str:
+    """Return a person's name in the form to compare: in any case, and as any system writes the same letters."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def check_name(name: str) -> None:
     """Check the name of a person or a token.
 
     Raises:
         InputError: it cannot be used.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"name {name[:80]!r}: use 1 to 64 characters, without a space at the beginning or the end")
+    # As printed, two names that differ in invisible characters would be one.
+    if not 0 < len(name) <= MAX_NAME or name != name.strip() or not name.isprintable():
+        raise InputError(
+            f"name {name[:80]!a}: use 1 to {MAX_NAME} visible characters, without a space at the beginning or the end"
+        )

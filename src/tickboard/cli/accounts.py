@@ -13,8 +13,8 @@ import click
 from tickboard.access.credentials import fingerprint, id_of, is_token, new_token
 from tickboard.access.file import AccessFile
 from tickboard.access.links import new_link
-from tickboard.access.passwords import LONGEST, check_password, hashed
-from tickboard.access.records import PROGRAM, SOMEBODY, Person, Records, Token
+from tickboard.access.passwords import LONGEST_LINE, check_password, hashed, password_in
+from tickboard.access.records import PROGRAM, SOMEBODY, Person, Records, Token, folded
 from tickboard.access.roles import Role
 from tickboard.cli.serving_options import access_path
 from tickboard.errors import InputError
@@ -184,7 +184,7 @@ def _password(name: str) -> tuple[str, str]:
     """Return a new password from the terminal or standard input, and where it came from.
 
     Raises:
-        InputError: it is too short, or is typed differently the second time.
+        InputError: there is none, it is too short, or is typed differently the second time.
     """
     source = "from standard input"
     if sys.stdin is not None and sys.stdin.isatty():
@@ -193,7 +193,8 @@ def _password(name: str) -> tuple[str, str]:
             raise InputError("the two passwords differ: try again")
         source = "as typed"
     else:
-        password = "" if sys.stdin is None else sys.stdin.readline(LONGEST + 2).rstrip("\r\n")
+        line = b"" if sys.stdin is None else sys.stdin.buffer.readline(LONGEST_LINE)
+        password = password_in(line, "standard input")
     check_password(password, name)
     return password, source
 
@@ -201,7 +202,7 @@ def _password(name: str) -> tuple[str, str]:
 def _set_again(name: str) -> list[str]:
     """Return the lines that warn that the next start of a board sets a user's password again."""
     named = password_file(os.environ)
-    if named is None or name.casefold() != SOMEBODY:
+    if named is None or folded(name) != SOMEBODY:
         return []
     return [f"{VARIABLE} is set: the next start of a board gives {name} the password in {named} again"]
 
@@ -222,7 +223,7 @@ def _board(text: str) -> str:
 
 
 def _logins(records: Records, name: str) -> int:
-    return sum(each.name.casefold() == name.casefold() for each in records.sessions)
+    return sum(folded(each.name) == folded(name) for each in records.sessions)
 
 
 def _day(seconds: float) -> str:

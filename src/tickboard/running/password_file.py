@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tickboard.access.file import AccessFile
-from tickboard.access.passwords import LONGEST, check_password, hashed, matches
+from tickboard.access.passwords import LONGEST_LINE, check_password, hashed, matches, password_in
 from tickboard.access.records import SOMEBODY, Person, Records
 from tickboard.errors import InputError
 
@@ -23,14 +23,15 @@ def _password_in(named: str) -> str:
     """Return the first line of a file.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or has none.
     """
     try:
-        with Path(named).open(encoding="utf-8") as file:
-            return file.readline(LONGEST + 2).rstrip("\r\n")
+        with Path(named).open("rb") as file:
+            line = file.readline(LONGEST_LINE)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
+        why = getattr(error, "strerror", None) or "that is not the name of a file"
         raise InputError(f"{VARIABLE}={named}: it cannot be read: {why}") from error
+    return password_in(line, f"{VARIABLE}={named}:")
 
 
 def add_admin(file: AccessFile, environ: Mapping[str, str]) -> None:

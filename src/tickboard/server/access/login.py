@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from tickboard.access.credentials import fingerprint, is_token, new_secret
 from tickboard.access.passwords import LONGEST, matches
-from tickboard.access.records import SESSION_S, Records, Session
+from tickboard.access.records import SESSION_S, Records, Session, folded
 from tickboard.access.roles import Identity, Role
 from tickboard.access.route_table import LOGIN, LOGOUT
 from tickboard.access.slowdown import Slowdown
@@ -207,7 +207,7 @@ class LoginPages:
         return entry
 
     async def _by_password(self, scope: Scope, form: Form) -> Entry | None:
-        account, address = f"account {form.name.casefold()[:64]}", f"address {address_of(scope)}"
+        account, address = f"account {folded(form.name)[:64]}", f"address {address_of(scope)}"
 
         def delay_s() -> float:
             return self._slowdown.delay_s((account, address), time.monotonic())
