@@ -175,12 +175,19 @@ def test_it_cannot_change_the_scope_of_the_board() -> None:
 
 
 def test_details_of_problems_are_for_admins() -> None:
-    with mounted(role_in_header) as (port, board):
-        wait_for(lambda: board._live is not None and board._live.running)
-        board.report_problem("mine", "everyone sees this")
-        for role in ("viewer", "admin"):
-            answer = exchange(port, request(target="/live/api/board", **{"X-Role": role}))
-            assert b"everyone sees this" in answer.body
+    board = Board("Mounted", interval_ms=100, authorize=role_in_header)
+
+    @board.every("100ms")
+    def fail() -> None:
+        raise ValueError("the text of an exception")
+
+    with serve_app(Starlette(routes=[Mount("/live", board)], lifespan=board.lifespan)) as port:
+        wait_for(lambda: board.hub.problems)
+        shown = [
+            exchange(port, request(target="/live/api/board", **{"X-Role": role})).body for role in ("viewer", "admin")
+        ]
+    assert all(b"ValueError" in each for each in shown)
+    assert [b"the text of an exception" in each for each in shown] == [False, True]
 
 
 def test_a_plain_function_that_blocks_delays_nobody_else() -> None:

@@ -1,8 +1,8 @@
 """Details: who may see problems in full, with tracebacks, places in files and the texts of exceptions.
 
 Only people on the machine itself may, if the server is bound to loopback and the request shows no sign of a proxy; and
-admins, if people log in. All others, and all viewers of a board that is mounted in an application, see the short form.
-The log has everything.
+admins, if people log in or the application around a board says who they are. All others see the short form. The log has
+everything.
 """
 
 from collections.abc import Awaitable, Collection
