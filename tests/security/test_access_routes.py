@@ -156,8 +156,10 @@ def test_two_headers_are_nobodys(place: Place) -> None:
 
 
 def test_tokens_end(place: Place) -> None:
-    accounts, soon = place.accounts, {"Authorization": f"Bearer {place.accounts.token('viewer', expires_s=3.0)}"}
+    accounts, token = place.accounts, place.accounts.token("viewer")
+    soon = {"Authorization": f"Bearer {token}"}
     with known(place, soon):
+        accounts.expire(token)
         place.server.wait_for(lambda: place.status("GET", "/api/board", soon) == 401)
     other_board = {"Authorization": f"Bearer {accounts.token('viewer', board='host')}"}
     this_board = {"Authorization": f"Bearer {accounts.token('viewer', board=BOARD)}"}

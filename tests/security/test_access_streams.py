@@ -91,7 +91,9 @@ def test_revoking_a_token_ends_its_streams_and_no_others(board: Board) -> None:
 
 
 def test_a_token_that_expires_ends_its_streams(board: Board) -> None:
-    with watching(board, bearer(board.accounts.token("viewer", expires_s=3.0))) as (viewer,):
+    token = board.accounts.token("viewer")
+    with watching(board, bearer(token)) as (viewer,):
+        board.accounts.expire(token)
         wait_for(lambda: viewer.is_over)
         assert viewer.code == LOGGED_OUT
 
