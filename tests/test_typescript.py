@@ -90,7 +90,7 @@ FULL: list[msgspec.Struct] = [
     wire.Ping(),
     wire.Heartbeat(T),
     wire.AlertPosition("e", 3, whole=True),
-    wire.Me("ann", "operator"),
+    wire.Me("ann", "operator", logout=True),
     wire.AuditLog([AUDITED]),
     AUDITED,
     wire.HealthInBrief("ok"),

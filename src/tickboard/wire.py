@@ -565,14 +565,15 @@ class AuditLog(msgspec.Struct, frozen=True):
     entries: list[AuditEntry]
 
 
-class Me(msgspec.Struct, frozen=True):
-    """``GET /api/me``: who makes the request, and what they may do.
+class Me(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``GET /api/me``: who makes the request, what they may do, and whether ``POST /logout`` logs them out.
 
     Where nobody logs in, the name is empty and the role ``admin``.
     """
 
     name: str
     role: Literal["viewer", "operator", "admin"]
+    logout: bool = False
 
 
 class HealthInBrief(msgspec.Struct, frozen=True):

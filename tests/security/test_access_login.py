@@ -61,7 +61,7 @@ def test_a_person_logs_in_and_out(board: Board) -> None:
         answer = log_in(browser)
         assert (answer.status_code, answer.headers["location"]) == (303, "./")
         assert browser.get("api/board").status_code == 200
-        assert browser.get("api/me").json() == {"name": "Ann", "role": "operator"}
+        assert browser.get("api/me").json() == {"name": "Ann", "role": "operator", "logout": True}
         cookies = dict(browser.cookies)
         out = browser.post("logout")
         assert (out.status_code, out.headers["location"]) == (303, "./login")

@@ -61,9 +61,9 @@ export default function SettingsMenu(props: { close: () => void }) {
         <Icon name="help" />
         Keyboard shortcuts
       </button>
-      <Show when={me.name()}>
+      <Show when={me.loggedIn()}>
         <button type="button" class="menu-item" onClick={logOut}>
-          {`Log out ${me.name()}`}
+          {`Log out ${me.loggedIn()}`}
         </button>
       </Show>
     </>

@@ -1,6 +1,6 @@
 /**
- * Who views the page, and what they may do. Where nobody logs in, there is no name, and everything is allowed; so it
- * is until the server has answered, which decides anyway.
+ * Who views the page, and what they may do. Where nobody logs in, everything is allowed; so it is until the server has
+ * answered, which decides anyway.
  */
 import { createSignal } from "solid-js";
 import type { Me } from "../types.gen";
@@ -10,8 +10,8 @@ export function createMeStore(load: () => Promise<Me>) {
   const [me, setMe] = createSignal<Me | null>(null);
   load().then(setMe, () => {});
   return {
-    /** Empty where nobody logs in. */
-    name: () => me()?.name ?? "",
+    /** Whom the board can log out. Empty: nobody logs in, or to a proxy or to the application around the board. */
+    loggedIn: () => (me()?.logout && me()?.name) || "",
     /** Whether to offer what changes the board for everyone: acknowledgements, silences and marks. */
     mayChange: () => me()?.role !== "viewer",
   };

@@ -32,6 +32,11 @@ def may_view(scope: Scope) -> bool:
     return IDENTITY not in scope if identity is None else may(identity.role, "viewer")
 
 
+def can_log_out(identity: Identity) -> bool:
+    """Return whether the board itself has logged somebody in; a proxy or an application logs out its own people."""
+    return identity.credential.startswith(("session ", "token "))
+
+
 def signed(scope: Scope, by: str) -> str:
     """Return the name under which a change is made: that of the identity, or else the one that was sent."""
     identity = identity_of(scope)

@@ -19,7 +19,7 @@ from tickboard.hub.health import Vitals, health
 from tickboard.hub.hub import Hub
 from tickboard.hub.traffic import RemoteWritten
 from tickboard.server.requests.detail_access import sees_details
-from tickboard.server.requests.identity import identity_of, may_view
+from tickboard.server.requests.identity import can_log_out, identity_of, may_view
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.large import Large
 from tickboard.server.routes.operations import Paths, Ref, get, query
@@ -109,7 +109,9 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
 
     async def me(request: Request) -> Response:
         identity = identity_of(request.scope)
-        return _json(encode(Me("", "admin") if identity is None else Me(identity.name, cast(Any, identity.role))))
+        if identity is None:
+            return _json(encode(Me("", "admin")))
+        return _json(encode(Me(identity.name, cast(Any, identity.role), can_log_out(identity))))
 
     async def schema(request: Request) -> Response:
         return static_json(config_schema())
