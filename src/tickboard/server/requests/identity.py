@@ -61,7 +61,7 @@ def source_of(scope: Scope, intake: Intake, protocol: str) -> Source:
         return intake.sender(f"{protocol} {address}")
     token = id_of(identity.credential.partition(" ")[2])
     return intake.sender(
-        f"{protocol} {address} as {identity.name} {token}",
+        f"{protocol} {address} as {identity.name} {token}".rstrip(),
         None if identity.metrics is None else partial(listed, identity.metrics),
     )
 
