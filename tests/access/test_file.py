@@ -131,6 +131,27 @@ def test_a_file_that_others_can_write_to_is_refused(file: AccessFile) -> None:
         file.read()
 
 
+def test_a_file_that_others_can_read_is_closed_to_them(
+    file: AccessFile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.change(lambda records: records.with_person(ANN))
+    file.path.chmod(0o644)
+    with monkeypatch.context() as patched:
+        # As on a disk that is read-only.
+        patched.setattr(os, "fchmod", refuses)
+        assert file.read().people == (ANN,)
+    assert caplog.messages == []
+    for _ in range(2):
+        assert file.read().people == (ANN,)
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    [said] = caplog.messages
+    assert said.startswith(f"{file.path} could be read by others")
+
+
+def refuses(_: int, __: int) -> None:
+    raise OSError(30, "Read-only file system")
+
+
 def test_a_folder_or_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AccessError, match="is a folder"):
         AccessFile(tmp_path).read()

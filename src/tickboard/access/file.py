@@ -6,6 +6,7 @@ servers can change it at the same time, and a crash leaves the old file or the n
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 
 from tickboard.access.records import Records
 from tickboard.errors import InputError, TickboardError
+from tickboard.output.logs import log
 from tickboard.storage.place import Purpose, find_place, make_place, state_folder
 
 try:
@@ -75,6 +77,7 @@ class AccessFile:
         try:
             real = find_place(self.path, PURPOSE)
             with real.open("rb") as file:
+                _close_to_others(file.fileno(), self.path)
                 data = file.read(MAX_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return Records()
@@ -162,6 +165,18 @@ def default_access_path(environ: Mapping[str, str]) -> Path:
         return state_folder(environ) / NAME
     except RuntimeError as error:
         raise AccessError("there is no home folder for users and tokens: name a file with --access") from error
+
+
+def _close_to_others(descriptor: int, path: Path) -> None:
+    """Make a file readable by its owner alone; it may have been restored from a copy that others can read."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if os.name != "posix" or not mode & 0o077:
+        return
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, mode & 0o700)
+        log.warning(
+            "%s could be read by others, and no longer can: if they may have read it, change the passwords in it", path
+        )
 
 
 @contextlib.contextmanager
