@@ -164,6 +164,7 @@ def test_a_link_logs_in_once_and_only_by_its_button(board: Board) -> None:
         again = preview.post("login", data={"once": secret_of(link)})
         assert again.status_code == 401
         assert "This link was used already" in again.text
+        assert "or is for a board with other users" in again.text
         assert preview.get(link).status_code == 401
         assert preview.get("api/board").status_code == 401
 

@@ -48,7 +48,10 @@ MAX_NEXT = 4_096
 """The longest query that is taken along through a login."""
 
 WRONG = "This name and password are not known here. Try again."
-USED = "This link was used already, or is older than ten minutes. Make another one with: tickboard login"
+USED = (
+    "This link was used already, is older than ten minutes, or is for a board with other users. Make another one with "
+    "tickboard login, as the user that runs this board and with its --access."
+)
 
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
