@@ -95,6 +95,7 @@ def test_a_dashboard_file_is_named_by_its_path(file: Path, tmp_path: Path) -> No
         (("--role", "viewer", "--name", "x", "--expires", "soon"), "--expires=soon"),
         (("--role", "viewer", "--name", "x", "--expires", "0s"), "--expires=0s"),
         (("--role", "viewer", "--name", "x", "--metrics", "a"), "metrics are for tokens of the role sender"),
+        (("--role", "viewer", "--name", "x", "--board", "Host"), "--board=Host: there is no such file"),
         (("--role", "viewer", "--name", os.fsdecode(b"x\xff")), r"'x\udcff': use 1 to 64 visible"),
         (("--role", "viewer", "--name", "x", "--board", os.fsdecode(b"/x\xff.py")), "'/x\\udcff.py' is not UTF-8"),
     ],

@@ -476,6 +476,8 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output:
         (["--statsd", "many"], "--statsd=many: give a UDP port"),
         (["--statsd", "0.0.0.0:"], "--statsd=0.0.0.0:: give a UDP port"),
         (["--trusted-proxy", "10.0.0.1"], "--trusted-proxy needs --proxy-user-header"),
+        (["--proxy-role", "operator"], "--proxy-role=operator is for people whom a proxy names"),
+        (["--hsts", "-1"], "--hsts=-1: give days"),
         (["--proxy-user-header", "X"], "--proxy-user-header needs --trusted-proxy"),
         (["--trusted-proxy", "10.0.0.1", "--proxy-user-header", "X", "--auth", "none"], "nobody logs in then"),
         (["--tls-key", "key.pem"], "--tls-key without --tls-cert"),

@@ -218,8 +218,15 @@ def _length_s(text: str) -> float:
 
 
 def _board(text: str) -> str:
-    is_named = text in {"*", "host", PROGRAM} or text.startswith("pipe ")
-    return text if is_named else str(Path(text).absolute())
+    if text in {"*", "host", PROGRAM} or text.startswith("pipe "):
+        return text
+    path = Path(text)
+    # Most likely mistyped, and the token would be valid nowhere. A whole path may be that of another machine.
+    if not path.is_absolute() and not path.is_file():
+        raise InputError(
+            f"--board={text[:80]}: there is no such file: give a dashboard file, host, 'pipe TITLE' or {PROGRAM}"
+        )
+    return str(path.absolute())
 
 
 def _logins(records: Records, name: str) -> int:

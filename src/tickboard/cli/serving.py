@@ -139,7 +139,7 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
 
     if options.remote_write is not None and is_exposed(options.remote_write):
         log.warning("%s", exposed("--remote-write", options.remote_write))
-    flags, tls, proxy = options.allowed, options.tls, options.proxy
+    flags, tls, proxy, hsts_days = options.allowed, options.tls, options.proxy, options.hsts_days
     scheme = "http" if tls is None else "https"
     with listen(options.host, options.port) as listening:
         bound = listening.getsockname()[0]
@@ -150,8 +150,8 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
         guarded: ASGIApp = Guard(limited, bound, [options.host], lambda: flags | board().allowed)
         if keeper is None or not keeper.at_once:
             guarded = DetailAccess(guarded, bound)
-        if options.hsts is not None:
-            guarded = StrictTransport(guarded, options.hsts)
+        if hsts_days is not None:
+            guarded = StrictTransport(guarded, hsts_days)
         path = f"{options.prefix}/" if options.prefix else ""
         say(
             *greeting(board(), url_of(options.host, listening, scheme) + path),

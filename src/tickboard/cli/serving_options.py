@@ -37,6 +37,9 @@ NONE = "none"
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
+DEFAULT_PROXY_ROLE: Literal["viewer"] = "viewer"
+
+
 class Options(Struct, frozen=True):
     """The flags that every serving command takes."""
 
@@ -105,7 +108,7 @@ class Options(Struct, frozen=True):
     proxy_role: Annotated[
         Literal["viewer", "operator", "admin", "none"],
         "The role of people whom the proxy knows and tickboard user list does not.",
-    ] = "viewer"
+    ] = DEFAULT_PROXY_ROLE
     tls_cert: Annotated[Path | None, "A certificate in PEM, with its chain: the server speaks HTTPS."] = None
     tls_key: Annotated[Path | None, "Its key in PEM; by default it is in the file of --tls-cert."] = None
     hsts: Annotated[
@@ -337,8 +340,24 @@ class Options(Struct, frozen=True):
         from tickboard.server.access.trusted_proxy import TrustedProxy
 
         if not self.trusted_proxy and self.proxy_user_header is None:
+            if self.proxy_role != DEFAULT_PROXY_ROLE:
+                raise InputError(
+                    f"--proxy-role={self.proxy_role} is for people whom a proxy names: give --trusted-proxy and "
+                    "--proxy-user-header too"
+                )
             return None
         return TrustedProxy.read(self.trusted_proxy, self.proxy_user_header, self.proxy_role)
+
+    @property
+    def hsts_days(self) -> int | None:
+        """The days for which browsers use HTTPS alone; None: nothing is said about that.
+
+        Raises:
+            InputError: they are below 0.
+        """
+        if self.hsts is not None and self.hsts < 0:
+            raise InputError(f"--hsts={self.hsts}: give days, as 365; 0 makes browsers forget it")
+        return self.hsts
 
     def limited(self, served: "ASGIApp", traffic: "Callable[[], Traffic]") -> "tuple[ASGIApp, Gate]":
         """Return an application with its prefix and the limits on its connections, and the gate before it.

@@ -19,7 +19,7 @@ class StrictTransport:
 
     def __init__(self, app: ASGIApp, days: int) -> None:
         self._app = app
-        self._header = (b"strict-transport-security", f"max-age={max(0, days) * DAY_S}".encode())
+        self._header = (b"strict-transport-security", f"max-age={days * DAY_S}".encode())
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection."""
