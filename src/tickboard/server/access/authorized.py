@@ -20,7 +20,7 @@ from tickboard.access.route_table import RouteTable
 from tickboard.loop.supervisor import outcome
 from tickboard.loop.threads import Threads
 from tickboard.output.text import encodable, one_line
-from tickboard.problems import Reporter, described
+from tickboard.problems import Quiet, Reporter, described
 from tickboard.server.access.open_streams import STREAMS, End, end_stream
 from tickboard.server.requests.detail_access import see_details
 from tickboard.server.requests.identity import IDENTITY, route_path
@@ -71,6 +71,7 @@ class AuthorizedByApplication:
         self._is_async = any(map(inspect.iscoroutinefunction, called))
         self._threads = Threads(SOURCE, MOST_THREADS)
         self._again = asyncio.Semaphore(MOST_AGAIN)
+        self._failures = Quiet()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection. One that a gate has let through is passed on."""
@@ -123,7 +124,8 @@ class AuthorizedByApplication:
             kind = type(answers[0]).__name__
             self._report(f"it returned a {kind} that is not one of {', '.join(ROLES)} or None, so nobody gets in", None)
         else:
-            if (problems := self._problems()) is not None:
+            # It may fail for one user and work for all others.
+            if (problems := self._problems()) is not None and self._failures.is_over(time.monotonic()):
                 problems.clear(SOURCE)
             return identity, False
         return None, True
@@ -132,6 +134,7 @@ class AuthorizedByApplication:
         problems = self._problems()
         if problems is None:
             return
+        self._failures.failed(time.monotonic())
         if error is None:
             problems.report(SOURCE, why, kind=SOURCE)
         else:
