@@ -91,7 +91,7 @@ class Options(Struct, frozen=True):
     ] = ()
     auth: Annotated[
         Literal["none", "required"] | None,
-        "required: everyone logs in; none: nobody does. By default, everyone but programs on this machine.",
+        "required: everyone logs in; none: nobody does. By default, everyone, and on loopback only clients of a proxy.",
     ] = None
     access: Annotated[
         str | None,

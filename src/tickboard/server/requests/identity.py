@@ -1,4 +1,4 @@
-"""The identity of whoever makes a request: the gate of access puts it into the scope, and routes read it.
+"""The identity of a request: the gate of access puts it into the scope, and routes read it.
 
 Without a gate, as on loopback, nobody is asked to log in.
 """
@@ -27,7 +27,7 @@ def identity_of(scope: Scope) -> Identity | None:
 
 
 def may_view(scope: Scope) -> bool:
-    """Return whether whoever makes a request may see the board: a sender may not, nor may anyone who has to log in."""
+    """Return whether a request may see the board: a sender's may not, nor may that of somebody who has to log in."""
     identity = identity_of(scope)
     return IDENTITY not in scope if identity is None else may(identity.role, "viewer")
 
