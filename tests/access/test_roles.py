@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickboard.access.roles import ROLES, Role, may
+from tickboard.access.roles import ROLES, Identity, Role, may
 
 ALLOWED: dict[Role, set[Role]] = {
     "viewer": {"viewer"},
@@ -16,3 +16,17 @@ ALLOWED: dict[Role, set[Role]] = {
 @pytest.mark.parametrize("needed", ROLES)
 def test_a_role_includes_what_it_says(role: Role, needed: Role) -> None:
     assert may(role, needed) is (needed in ALLOWED[role])
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "words"),
+    [
+        ("Ann", "operator", "Ann is an operator"),
+        ("ci", "sender", "ci is a sender"),
+        ("Root", "admin", "Root is an admin"),
+        # An application gave no name.
+        ("viewer", "viewer", "you are a viewer"),
+    ],
+)
+def test_an_identity_in_words(name: str, role: Role, words: str) -> None:
+    assert Identity(name, role, "").in_words() == words

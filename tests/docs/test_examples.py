@@ -49,6 +49,7 @@ OTHERS = {
         "journalctl",
         "make",
         "nc",
+        "openssl",
         "pip",
         "ping",
         "python",

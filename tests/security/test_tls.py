@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 import tickboard
-from tickboard.errors import InputError
+from tickboard.errors import InputError, RefusedError
 from tickboard.server.uvicorn.tls import PATIENCE_S, Tls
 
 CA = trustme.CA()
@@ -188,6 +188,11 @@ def test_clients_and_plain_http(secure: Secure, monkeypatch: pytest.MonkeyPatch,
             return await anext(ticks)
 
     assert asyncio.run(first()).position
+    operator = secure.roles["operator"]["Authorization"].partition(" ")[2]
+    assert tickboard.mark(secure.url, "released", token=operator).text == "released"
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(RefusedError, match="CERTIFICATE_VERIFY_FAILED"):
+        tickboard.mark(secure.url, "released", token=operator)
 
 
 def test_a_client_that_never_finishes_its_handshake_is_cut(secure: Secure) -> None:

@@ -38,6 +38,12 @@ class Identity(Struct, frozen=True):
     credential: str
     metrics: tuple[str, ...] | None = None
 
+    def in_words(self) -> str:
+        """Return who they are and what they may do, such as ``Ann is an operator``."""
+        role = f"{'an' if self.role[0] in 'ao' else 'a'} {self.role}"
+        # An application may give a role without a name.
+        return f"you are {role}" if self.name == self.role else f"{self.name} is {role}"
+
 
 def may(role: Role, needed: Role) -> bool:
     """Return whether a role includes the one that is needed."""

@@ -4,6 +4,7 @@ The size of an answer and the time it takes are limited. Redirects are followed 
 on only to the same port, or from HTTP to HTTPS on their own ports.
 """
 
+import ssl
 import threading
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
@@ -72,12 +73,15 @@ def fetch(
 def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int, body: bytes | None) -> Fetched:
     method = "GET" if body is None else "POST"
     for _ in range(MAX_REDIRECTS + 1):
-        # No proxy from the environment, since most boards are on loopback. No compression, since a few bytes may unfold
-        # to gigabytes.
+        # Trust the system's certificates, or those of SSL_CERT_FILE. No proxy from the environment, since most boards
+        # are on loopback. No compression, since a few bytes may unfold to gigabytes.
+        trusted = ssl.create_default_context() if address.lower().startswith("https") else False
         sent = {**headers, "Accept-Encoding": "identity"}
         if body is not None:
             sent["Content-Type"] = "application/json"
-        with httpx.stream(method, address, headers=sent, content=body, timeout=timeout_s, trust_env=False) as answer:
+        with httpx.stream(
+            method, address, headers=sent, content=body, timeout=timeout_s, verify=trusted, trust_env=False
+        ) as answer:
             if answer.next_request is None:
                 return Fetched(answer.status_code, _body(answer, most_bytes))
             here, there = httpx.URL(address), answer.next_request.url

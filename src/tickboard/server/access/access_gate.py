@@ -32,8 +32,6 @@ from tickboard.server.requests.request_headers import Head, head_of
 MAX_COOKIES = 4
 """How many cookies of our name are tried: a browser sends the one of the longest path first."""
 
-ARTICLES: dict[Role, str] = {"viewer": "a viewer", "operator": "an operator", "sender": "a sender", "admin": "an admin"}
-
 
 class AccessGate:
     """ASGI middleware that lets a request through if its credential has the role that the table of routes names.
@@ -162,8 +160,9 @@ class AccessGate:
 
     def _refusal(self, scope: Scope, path: str, needed: Role, identity: Identity | None) -> Response:
         if identity is not None:
-            has = f"{identity.name} is {ARTICLES[identity.role]}"
-            return error_response(403, f"this needs the role {needed}, and {has}: ask an admin of this board")
+            return error_response(
+                403, f"this needs the role {needed}, and {identity.in_words()}: ask an admin of this board"
+            )
         head = head_of(scope)
         if path == "/" and scope["type"] == "http" and any("text/html" in each for each in head.get("accept", ())):
             return RedirectResponse(

@@ -188,4 +188,4 @@ def _refusal(needed: str, identity: Identity | None, *, failed: bool) -> Respons
         return error_response(503, "the application cannot say who you are: its log says why", {"retry-after": "5"})
     if identity is None:
         return error_response(401, f"this needs the role {needed}: log in to the application around this board")
-    return error_response(403, f"this needs the role {needed}, and {identity.name} is only {identity.role}")
+    return error_response(403, f"this needs the role {needed}, and {identity.in_words()}")
