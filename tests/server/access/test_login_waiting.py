@@ -26,6 +26,12 @@ def pages(tmp_path: Path) -> LoginPages:
 
 async def post(pages: LoginPages, password: str, address: str = "192.0.2.1", name: str = "Ann") -> int:
     """Log in, and return the status."""
+    start, _ = await answer(pages, password, address, name)
+    return int(start["status"])
+
+
+async def answer(pages: LoginPages, password: str, address: str = "192.0.2.1", name: str = "Ann") -> list[Message]:
+    """Log in, and return the messages of the answer."""
     body = urlencode({"name": name, "password": password}).encode()
     headers = [(b"content-type", b"application/x-www-form-urlencoded")]
     scope: Scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers, "scheme": "http"}
@@ -39,7 +45,7 @@ async def post(pages: LoginPages, password: str, address: str = "192.0.2.1", nam
         sent.append(message)
 
     await pages(scope, receive, send, None)
-    return int(sent[0]["status"])
+    return sent
 
 
 async def delays(pages: LoginPages, monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -73,6 +79,15 @@ async def test_a_bounded_number_waits_for_each_account_and_address(pages: LoginP
     statuses = await asyncio.gather(*(post(pages, "wrong") for _ in range(4)), post(pages, PASSWORD, "198.51.100.7"))
     assert statuses == [401, 401, 503, 503, 303]
     assert len(pages._queue) == 0
+
+
+async def test_a_login_that_is_refused_is_answered_with_the_page(pages: LoginPages) -> None:
+    pages._queue = LoginQueue(at_once=1, most=100, most_of_each=0)
+    start, body = await answer(pages, PASSWORD)
+    assert start["status"] == 503
+    assert {(b"content-type", b"text/html; charset=utf-8"), (b"retry-after", b"5")} <= set(start["headers"])
+    assert b"Too many logins wait: try again in a few seconds." in body["body"]
+    assert b'action="./login"' in body["body"]
 
 
 async def test_logins_that_are_sent_together_wait_like_those_one_after_the_other(

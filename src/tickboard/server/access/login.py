@@ -24,7 +24,7 @@ from tickboard.access.records import SESSION_S, Records, Session, folded
 from tickboard.access.roles import Identity, Role
 from tickboard.access.route_table import LOGIN, LOGOUT
 from tickboard.access.slowdown import Slowdown
-from tickboard.errors import PayloadError, TickboardError
+from tickboard.errors import BusyError, PayloadError, TickboardError
 from tickboard.output.logs import log
 from tickboard.server.access.keeper import Keeper
 from tickboard.server.access.login_queue import LoginQueue
@@ -110,7 +110,7 @@ class LoginPages:
         try:
             response = await self._response(scope, receive, identity)
         except TickboardError as error:
-            response = error_response(error.status, str(error))
+            response = problem_page(error, route_path(scope))
         await refuse(response, scope, receive, send)
 
     @staticmethod
@@ -388,6 +388,16 @@ def page(
 <p>No password, or forgotten? On the machine that serves the board, run <code>tickboard login</code>.</p>""",
         status,
     )
+
+
+def problem_page(error: TickboardError, path: str) -> Response:
+    """Return the login page with an error, since a browser shows what a form is answered with."""
+    message = str(error)
+    action = "./login" if path in {LOGIN, LOGOUT} else "../login"
+    response = page(f"{message[:1].upper()}{message[1:]}.", status=error.status, action=action)
+    if isinstance(error, BusyError):
+        response.headers["retry-after"] = str(error.retry_after_s)
+    return response
 
 
 def link_page(name: str, once: str) -> Response:
