@@ -705,3 +705,30 @@ def test_empty_batches_have_no_effect() -> None:
     source.clear([])
     bench.engine.check(bench.time)
     assert bench.tick() == {}
+
+
+def test_a_sender_that_may_not_write_everything_leaves_places_for_the_board() -> None:
+    bench = Bench(max_series=100)
+    pods = bench.registry.gauge("pods", labels=["pod"])
+    sender = bench.intake.sender("push as ci", lambda name: name == "pods")
+    for number in range(200):
+        name, labels = (f"m{number}", ()) if number % 2 else ("pods", [("pod", f"s{number}")])
+        sender.set([sender.gauge(number, name, labels)], [1.0])
+    refused = sender.take_refusal()
+    assert refused is not None
+    assert refused.samples == 110
+    assert "of the 100 series that the board may have, 10 are for its own" in refused.reason
+    for number in range(10):
+        pods.labels(pod=f"new{number}").set(1.0)
+    with pytest.raises(LimitError, match="at its limit of 100 series"):
+        pods.labels(pod="one too many")
+
+
+def test_a_sender_that_may_write_everything_has_all_places() -> None:
+    bench = Bench(max_series=100)
+    sender = bench.intake.sender("push")
+    for number in range(200):
+        sender.set([sender.gauge(number, f"m{number}")], [1.0])
+    refused = sender.take_refusal()
+    assert refused is not None
+    assert refused.samples == 100

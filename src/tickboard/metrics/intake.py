@@ -313,6 +313,9 @@ class Intake:
             return known
         if source.series >= self._max_series:
             self._refuse_more(source, lead.metric.name)
+        if source.may_write is not None:
+            # Or the sender could keep a new series of the board, and with it an alert, from beginning.
+            registry.require_spare(lead.metric)
         handle = registry.open(lead, labels)
         column = handle.columns[0]
         if kind == "total":

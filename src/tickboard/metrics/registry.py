@@ -28,6 +28,9 @@ from tickboard.wire import MetricInfo
 MAX_SERIES = 200_000
 """The most series in one registry; further ones are refused with `LimitError`."""
 
+SPARE = 10
+"""One place in this many is kept from senders that may not write everything, so that the board's own series fit."""
+
 MAX_ADDED = 10_000
 """How many of the newest metrics `Registry.added_since` can return."""
 
@@ -375,6 +378,20 @@ class Registry(MetricDeclarations):
             raise LimitError(
                 f"metric {metric.name!r}: {self.room} series x {self._ticks} ticks fill the {self.max_window_mb} MB "
                 "that the window may take: use fewer labels, a smaller --window, or a larger Board(max_window_mb=…)"
+            )
+
+    def require_spare(self, metric: MetricInfo) -> None:
+        """Check that another series of a metric leaves the board a share of all places for series of its own.
+
+        Raises:
+            LimitError: it does not.
+        """
+        places = min(self.max_series, self.room)
+        left = min(self.max_series - len(self._series), self.room - self.width + len(self._free))
+        if left <= places // SPARE:
+            raise LimitError(
+                f"metric {metric.name!r}: of the {places} series that the board may have, {places // SPARE} are for "
+                "its own, and the others are taken: send fewer series"
             )
 
     def fit(self, ticks: int, series_bytes: int) -> bool:
