@@ -1,6 +1,7 @@
 """A board that a program serves from a thread is closed off loopback, too."""
 
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -21,22 +22,31 @@ def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Accounts:
     return Accounts(tmp_path / "access.json")
 
 
+OPEN, CLOSED, CLEAR = "may see and change everything", "tickboard login prints a link", "clear text"
+
+
 @pytest.mark.parametrize(
-    ("host", "auth", "expected"),
+    ("host", "auth", "expected", "said"),
     [
-        ("127.0.0.1", None, 200),
-        ("127.0.0.1", "none", 200),
-        ("127.0.0.1", "required", 401),
-        ("0.0.0.0", None, 401),
-        ("0.0.0.0", "required", 401),
-        ("0.0.0.0", "none", 200),
+        ("127.0.0.1", None, 200, set()),
+        ("127.0.0.1", "none", 200, set()),
+        ("127.0.0.1", "required", 401, {CLOSED}),
+        ("0.0.0.0", None, 401, {CLOSED, CLEAR}),
+        ("0.0.0.0", "required", 401, {CLOSED, CLEAR}),
+        ("0.0.0.0", "none", 200, {OPEN}),
     ],
 )
-def test_it_is_open_on_loopback_and_closed_elsewhere(
-    accounts: Accounts, host: str, auth: str | None, expected: int
+def test_it_is_open_on_loopback_and_closed_elsewhere_and_says_so(
+    accounts: Accounts,
+    caplog: pytest.LogCaptureFixture,
+    host: str,
+    auth: Literal["none", "required"] | None,
+    expected: int,
+    said: set[str],
 ) -> None:
-    with serve_in_background(Board(), host, 0, auth=auth) as background:  # type: ignore[arg-type]
+    with serve_in_background(Board(), host, 0, auth=auth) as background:
         assert status(background.port) == expected
+    assert {each for each in (OPEN, CLOSED, CLEAR) if each in caplog.text} == said
     assert not accounts.file.path.exists()
 
 

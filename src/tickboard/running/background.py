@@ -147,7 +147,10 @@ class Background:
             AccessError: people have to, and the access file cannot be used.
             InputError: the file that ``TICKBOARD_PASSWORD_FILE`` names cannot be used.
         """
+        is_local = is_loopback(bound)
         if self._auth == "none":
+            if not is_local:
+                log.warning('anyone who reaches the port of the board may see and change everything: auth="none"')
             return self._board
         from tickboard.access.file import default_access_path
         from tickboard.access.records import PROGRAM
@@ -157,10 +160,11 @@ class Background:
         def problems() -> Reporter:
             return self._board.hub.problems
 
-        at_once = self._auth is not None or not is_loopback(bound)
+        at_once = self._auth is not None or not is_local
         keeper = open_keeper(lambda: default_access_path(os.environ), PROGRAM, problems, at_once=at_once)
         if at_once:
-            log.warning("people log in to the board: tickboard login prints a link that logs an admin in")
+            clear = "" if is_local else "; without TLS, passwords travel in clear text: put a proxy in front"
+            log.warning("people log in to the board: tickboard login prints a link that logs an admin in%s", clear)
         return gated(self._board, keeper, problems)
 
     def _serve(self) -> None:
