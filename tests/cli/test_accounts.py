@@ -67,9 +67,10 @@ def test_a_token_is_printed_once_and_listed_without_it(file: Path) -> None:
     assert found is not None
     assert found.metrics == ("jobs.*", "x")
     head, first, second = done(file, "token", "list")
-    assert head.split() == ["ID", "NAME", "ROLE", "BOARD", "METRICS", "ENDS"]
-    assert re.fullmatch(r"[0-9a-f]{8}  ci    sender  \*      jobs\.\* x  20\d\d-\d\d-\d\d", first)
-    assert re.fullmatch(r"[0-9a-f]{8}  ci    viewer  host   -         never", second)
+    assert head.split() == ["ID", "NAME", "ROLE", "BOARD", "METRICS", "MADE", "ENDS"]
+    day = r"20\d\d-\d\d-\d\d"
+    assert re.fullmatch(rf"[0-9a-f]{{8}}  ci    sender  \*      jobs\.\* x  {day}  {day}", first)
+    assert re.fullmatch(rf"[0-9a-f]{{8}}  ci    viewer  host   -         {day}  never", second)
     assert "2 tokens named 'ci'" in refused(file, "token", "revoke", "ci")
     # By its id, by itself, and by its name when no other has that.
     assert done(file, "token", "revoke", token) == [f"token {first[:8]}: revoked"]

@@ -62,11 +62,13 @@ def list_tokens(access: str | None) -> None:
             each.role,
             each.board,
             " ".join(each.metrics) or ("undeclared" if each.role == "sender" else "-"),
+            _day(each.created),
             NEVER if each.expires is None else _day(each.expires),
         )
         for each in tokens
     ]
-    _table(("ID", "NAME", "ROLE", "BOARD", "METRICS", "ENDS"), rows, "there are no tokens: tickboard token create")
+    head = ("ID", "NAME", "ROLE", "BOARD", "METRICS", "MADE", "ENDS")
+    _table(head, rows, "there are no tokens: tickboard token create")
 
 
 def revoke_token(named: str, access: str | None) -> None:
