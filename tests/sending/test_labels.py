@@ -2,6 +2,7 @@
 
 import platform
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,11 +50,21 @@ def entries(*keys: tuple[str, tuple[tuple[str, str], ...]]) -> list[Entry]:
 
 def test_only_the_first_of_two_series_that_would_be_one_is_sent() -> None:
     names = WrittenNames(())
-    found = names.of(entries(("a.b", ()), ("a_b", ()), ("c", ())))
+    found = names.of(entries(("a.b", ()), ("a-b", ()), ("c", ())))
     assert found == [OutgoingSeries((("__name__", "a_b"),), ""), None, OutgoingSeries((("__name__", "c"),), "")]
-    assert names.clash == "a.b and a_b would be one series"
+    assert names.clash == "a.b and a-b would be one series"
     names.of(entries(("a.b", ()), ("c", ())))
     assert names.clash == ""
+
+
+@pytest.mark.parametrize("valid", range(3))
+def test_the_one_whose_names_are_valid_is_sent_wherever_it_is(valid: int) -> None:
+    for right, wrong in (
+        (("a_b", ()), [("a.b", ()), ("a-b", ())]),
+        (("a", (("x_y", "1"),)), [("a", (("x.y", "1"),)), ("a", (("x-y", "1"),))]),
+    ):
+        keys = [*wrong[:valid], right, *wrong[valid:]]
+        assert [each is not None for each in WrittenNames(()).of(entries(*keys))] == [at == valid for at in range(3)]
 
 
 def test_a_series_with_two_labels_of_one_name_is_not_sent() -> None:

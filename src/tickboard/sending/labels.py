@@ -58,25 +58,39 @@ class WrittenNames:
         self.clash = ""
 
     def of(self, entries: Iterable[Entry]) -> list[OutgoingSeries | None]:
-        """Return each series as it is sent; None if it cannot be, and `clash` says why."""
-        taken: dict[Labels, Entry] = {}
+        """Return each series as it is sent; None if it cannot be, and `clash` says why.
+
+        Of series that would be one, the one whose names are valid as they are is sent, or else the first: so a sender
+        of ``cpu.usage`` cannot put its series in the place of the board's ``cpu_usage``.
+        """
+        taken: dict[Labels, tuple[int, Entry]] = {}
         found: list[OutgoingSeries | None] = []
         known: dict[Entry, OutgoingSeries | None] = {}
         self.clash = ""
-        for entry in entries:
+        for at, entry in enumerate(entries):
             known[entry] = series = self._known[entry] if entry in self._known else self._written(entry)
+            found.append(series)
             if series is None:
                 self.clash = f"{_shown(entry)} would have two labels with one name"
-            elif (other := taken.setdefault(series.labels, entry)) is not entry:
+                continue
+            first, other = taken.setdefault(series.labels, (at, entry))
+            if first != at:
                 self.clash = f"{_shown(other)} and {_shown(entry)} would be one series"
-                series = None
-            found.append(series)
+                wins = _is_valid(entry) and not _is_valid(other)
+                found[first if wins else at] = None
+                if wins:
+                    taken[series.labels] = at, entry
         self._known = known
         return found
 
     def _written(self, entry: Entry) -> OutgoingSeries | None:
         labels = written_labels(entry.name, entry.labels, self._added)
         return None if labels is None else OutgoingSeries(labels, entry.unit)
+
+
+def _is_valid(entry: Entry) -> bool:
+    """Return whether a series' names are those that it is sent with."""
+    return metric_name(entry.name) == entry.name and all(label_name(label) == label for label, _ in entry.labels)
 
 
 def _shown(entry: Entry) -> str:
