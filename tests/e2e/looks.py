@@ -1,4 +1,6 @@
-"""Scripts that read how something looks on the page."""
+"""What reads how something looks on the page."""
+
+from playwright.sync_api import Page
 
 CONTRAST = """(element) => {
     const shade = (text) => {
@@ -16,3 +18,30 @@ CONTRAST = """(element) => {
     return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
 }"""
 """The contrast of an element's text with the ground that it is on."""
+
+
+def watch_shifts(page: Page, ignored: str) -> None:
+    """Collect in ``window.shifts`` what moves by itself from now on.
+
+    Args:
+        page: the page.
+        ignored: a selector of elements in which anything may move.
+    """
+    page.evaluate(
+        """async (ignored) => {
+            window.shifts = [];
+            // What has just been added to the page moves others when it is drawn.
+            const drawn = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+            await drawn();
+            await drawn();
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries()) {
+                    // Words within a line may move; boxes may not.
+                    const moved = entry.sources.map(({ node }) => node).filter((node) => node?.nodeType === 1);
+                    const outside = moved.filter((node) => !node.closest(ignored));
+                    window.shifts.push(...outside.map((node) => `${node.nodeName} ${node.getAttribute("class")}`));
+                }
+            }).observe({ type: "layout-shift" });
+        }""",
+        ignored,
+    )

@@ -8,22 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.e2e.conftest import PATIENCE_MS, Watched, loaded
-from tests.e2e.looks import CONTRAST
+from tests.e2e.looks import CONTRAST, watch_shifts
 from tests.serving import Server, serve, wait_for
 
 BOARDS = Path(__file__).parent / "boards"
-
-SHIFTS = """() => {
-    window.shifts = [];
-    new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) {
-            // Words within a line may move; boxes may not.
-            const moved = entry.sources.map(({ node }) => node).filter((node) => node?.nodeType === 1);
-            const outside = moved.filter((node) => !node.closest(".metric-card, .chart, .row-head, .row h2"));
-            window.shifts.push(...outside.map((node) => node.getAttribute("class") || node.nodeName));
-        }
-    }).observe({ type: "layout-shift" });
-}"""
 
 HIDE = """(hidden) => {
     const state = hidden ? "hidden" : "visible";
@@ -477,7 +465,7 @@ def test_the_icon_of_the_tab_can_be_drawn(alerted: Page) -> None:
 def test_an_alert_keeps_its_place_and_size_when_it_is_resolved(watched: Watched, alerted: Page, values: Path) -> None:
     expect(critical(alerted).locator(".lasted")).to_have_text(re.compile("^[1-9]"))
     before = boxes(alerted)
-    alerted.evaluate(SHIFTS)
+    watch_shifts(alerted, ".metric-card, .chart, .row-head, .row h2")
     values.write_text("10")
     expect(alerted.locator(".alert.resolved")).to_have_count(2)
     assert boxes(alerted) == before
@@ -752,7 +740,7 @@ def other(context: BrowserContext, alerted: Page) -> Page:
 
 
 def test_an_acknowledgement_is_shown_in_every_tab(watched: Watched, alerted: Page, other: Page, values: Path) -> None:
-    alerted.evaluate(SHIFTS)
+    watch_shifts(alerted, ".metric-card, .chart, .row-head, .row h2")
     before = boxes(alerted)
     button = critical(alerted).get_by_role("button", name=re.compile("^Acknowledge"))
     button.click()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from tests.e2e.conftest import Watched
+from tests.e2e.looks import watch_shifts
 from tests.e2e.proxy import Proxy
 from tests.serving import Server, serve
 from websockets.sync.client import connect
@@ -406,20 +407,8 @@ def test_nothing_shifts_while_values_change(page: Page, spec: Server) -> None:
     # What fires makes room for itself, once: it comes and goes, and keeps its place meanwhile.
     expect(page.locator(".firing-list .alert")).to_have_count(2)
     expect(page.locator(".recent-row")).to_have_count(2)
-    page.evaluate(
-        """() => {
-            window.shifts = [];
-            new PerformanceObserver((list) => {
-                for (const entry of list.getEntries()) {
-                    const moved = entry.sources.map(({ node }) => node).filter((node) => node?.nodeType === 1);
-                    const grows = ".alert-feed, .legend, .badges, .metric-card h3, .card-now .spark-canvas, " +
-                        ".chart-head .line-value";
-                    const outside = moved.filter((node) => !node.closest(grows));
-                    window.shifts.push(...outside.map((node) => node.outerHTML.slice(0, 200)));
-                }
-            }).observe({ type: "layout-shift" });
-        }"""
-    )
+    grows = ".alert-feed, .legend, .badges, .metric-card h3, .card-now .spark-canvas, .chart-head .line-value"
+    watch_shifts(page, grows)
     seq = spec.json("/api/health")["seq"]
     spec.wait_for(lambda: spec.json("/api/health")["seq"] > seq + 8)
     # The feed and the badges grow with alerts, the title of a card makes room for the shape of its severity, as that of
