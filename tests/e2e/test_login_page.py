@@ -17,6 +17,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     accounts = Accounts(tmp_path_factory.mktemp("access") / "access.json")
     accounts.person("Ann", "operator")
     accounts.person("Tom", "viewer")
+    accounts.person("Una", "operator")
     with serve("run", BOARD, "--auth", "required", *accounts.flags) as server:
         yield Board(server, accounts, "/")
 
@@ -122,7 +123,6 @@ def test_a_viewer_is_offered_no_mark(board: Board, page: Page) -> None:
 
 
 def test_who_may_no_longer_do_it_is_told_so_and_loses_nothing(board: Board, page: Page) -> None:
-    board.accounts.person("Una", "operator")
     page.goto(board.url)
     log_in(page, "Una")
     is_live(page)
