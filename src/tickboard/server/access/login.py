@@ -213,7 +213,7 @@ class LoginPages:
         account, address = f"account {folded(form.name)[:64]}", f"address {address_of(scope)}"
 
         def delay_s() -> float:
-            return self._slowdown.delay_s((account, address), time.monotonic())
+            return self._slowdown.delay_s(account, address, time.monotonic())
 
         async with self._queue.turn(address, account, delay_s):
             person = self._keeper.authority.records.person(form.name)
@@ -222,7 +222,7 @@ class LoginPages:
         if person is None or not is_right:
             self._slowdown.failed((account, address), time.monotonic())
             return None
-        self._slowdown.worked(account)
+        self._slowdown.worked(account, address)
 
         def entry(records: Records) -> Entered | None:
             now = records.person(person.name)
