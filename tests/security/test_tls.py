@@ -21,6 +21,8 @@ from websockets.sync.client import connect
 
 import tickboard
 from tickboard.errors import InputError, RefusedError
+from tickboard.problems import Problems
+from tickboard.server.uvicorn import tls as module
 from tickboard.server.uvicorn.tls import PATIENCE_S, Tls
 
 CA = trustme.CA()
@@ -248,6 +250,26 @@ def test_an_unusable_renewal_is_reported_only_if_it_lasts(tmp_path: Path) -> Non
     certificate.unlink()
     assert tls.renew(3.0 + PATIENCE_S) is None
     assert "cannot be read: No such file" in str(tls.renew(4.0 + 2 * PATIENCE_S))
+
+
+async def test_a_disk_that_hangs_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
+    tls, problems, release = Tls(*write(tmp_path)), Problems(), threading.Event()
+    monkeypatch.setattr(tls, "renew", lambda _: None if release.wait(60) else "it was not released")
+    watching = asyncio.create_task(tls.watch(lambda: problems))
+
+    async def until(reported: bool) -> None:
+        async with asyncio.timeout(60):
+            while (module.SOURCE in problems) is not reported:
+                await asyncio.sleep(0.005)
+
+    await until(True)
+    assert "its disk does not answer" in problems[module.SOURCE].message
+    release.set()
+    await until(False)
+    watching.cancel()
+    await asyncio.wait([watching])
 
 
 def test_one_file_may_have_both(tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from tickboard.errors import InputError
+from tickboard.loop.threads import Threads
 from tickboard.problems import Reporter
 
 LOOK_S = 2.0
@@ -39,6 +42,7 @@ class Tls:
         self._key = key
         self._stamp = self._look()
         self._unusable_since: float | None = None
+        self._disk = Threads(SOURCE, 1)
         self.context = self._load()
 
     def renew(self, now: float) -> str | None:
@@ -61,11 +65,22 @@ class Tls:
         """Look at the files until cancelled; report a pair that cannot be used."""
         while True:
             await asyncio.sleep(LOOK_S)
-            why = await asyncio.to_thread(self.renew, time.monotonic())
+            why = await self._renewed()
             if why is None:
                 problems().clear(SOURCE)
             else:
                 problems().report(SOURCE, f"{why}; until then, the one before it is used", kind=SOURCE)
+
+    async def _renewed(self) -> str | None:
+        """Renew in a thread of its own, since the disk may hang; return why that is not possible."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                why, error = await self._disk.call(partial(self.renew, time.monotonic()))
+        except TimeoutError:
+            return f"{self._certificate} cannot be read: its disk does not answer"
+        if error is not None:
+            raise error
+        return cast("str | None", why)
 
     def _look(self) -> tuple[object, ...]:
         return tuple(_stamp(path) for path in (self._certificate, self._key) if path is not None)
