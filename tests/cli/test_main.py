@@ -476,6 +476,14 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output:
         (["--statsd", "many"], "--statsd=many: give a UDP port"),
         (["--statsd", "0.0.0.0:"], "--statsd=0.0.0.0:: give a UDP port"),
         (["--trusted-proxy", "10.0.0.1"], "--trusted-proxy needs --proxy-user-header"),
+        (
+            ["--trusted-proxy", "10.0.0.1", "--proxy-user-header", "Remote User"],
+            "--proxy-user-header=Remote User: give the name of a header",
+        ),
+        (
+            ["--trusted-proxy", "10.0.0.1", "--proxy-user-header", "Host"],
+            "--proxy-user-header=Host: give the name of a header",
+        ),
         (["--proxy-role", "operator"], "--proxy-role=operator is for people whom a proxy names"),
         (["--hsts", "-1"], "--hsts=-1: give days"),
         (["--proxy-user-header", "X"], "--proxy-user-header needs --trusted-proxy"),

@@ -146,7 +146,7 @@ def test_without_a_role_for_strangers_only_users_get_in(accounts: Accounts) -> N
     [
         ([], "Remote-User", "give the proxy's address"),
         (["10.0.0.1"], None, "give its name"),
-        (["10.0.0.1"], "a b", "give its name"),
+        (["10.0.0.1"], "a b", "--proxy-user-header=a b: give the name of a header"),
         (["10.0.0.1/8"], "Remote-User", "give an address or a network"),
         (["proxy.example"], "Remote-User", "give an address or a network"),
         (["0.0.0.0/0"], "Remote-User", "that is everyone"),

@@ -21,6 +21,9 @@ from tickboard.server.uvicorn.listening import is_loopback, literal
 MAX_NAME = 200
 """The most characters of a name: an address of mail has at most 254, and those in use are shorter."""
 
+_OF_BROWSERS = frozenset({"authorization", "cookie", "host", "origin", "referer", "user-agent"})
+"""Headers that a browser sets, and that a proxy passes on."""
+
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -44,8 +47,12 @@ class TrustedProxy(Struct, frozen=True):
         Raises:
             InputError: one is malformed or missing.
         """
-        if header is None or not _HEADER.fullmatch(header):
+        if header is None:
             raise InputError("--trusted-proxy needs --proxy-user-header: give its name, such as Remote-User")
+        if not _HEADER.fullmatch(header) or header.lower() in _OF_BROWSERS:
+            raise InputError(
+                f"--proxy-user-header={header[:60]}: give the name of a header that the proxy sets, such as Remote-User"
+            )
         found = tuple(_network(each) for each in networks)
         if not found:
             raise InputError("--proxy-user-header needs --trusted-proxy: give the proxy's address, such as 10.0.0.2")
