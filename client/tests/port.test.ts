@@ -10,6 +10,7 @@ const STATUS: FeedEvent = { type: "status", status: { connected: true, tried: tr
 describe("a tab's end of the worker", () => {
   let clock: TestClock;
   let visible: boolean;
+  let base: string;
   let posted: TabMessage[];
   let closed: boolean;
   let answer: (message: WorkerMessage) => void;
@@ -35,7 +36,7 @@ describe("a tab's end of the worker", () => {
   const make = (missing = false, hear: Listener = (event) => heard.push(event)) =>
     new SharedFeed(
       {
-        base: "http://here/",
+        base,
         clock,
         visible: () => visible,
         connect: (receive, failed) => {
@@ -57,6 +58,7 @@ describe("a tab's end of the worker", () => {
   beforeEach(() => {
     clock = new TestClock();
     visible = true;
+    base = "http://here/";
     posted = [];
     closed = false;
     spares = [];
@@ -107,6 +109,23 @@ describe("a tab's end of the worker", () => {
     expect(spares).toHaveLength(1);
     expect(heard).toEqual([]);
     expect(types()).toEqual(["hello", "bye"]);
+  });
+
+  it("connects by itself when the worker gets no WebSocket over TLS, which may be for the certificate alone", () => {
+    const trouble: FeedEvent = { type: "trouble", trouble: { kind: "upgrade", said: "" } };
+    make().start();
+    answer(trouble);
+    expect(spares).toEqual([]);
+    expect(heard).toEqual([trouble]);
+    base = "https://here/";
+    make().start();
+    answer({ type: "trouble", trouble: { kind: "refused", said: "403" } });
+    answer({ type: "trouble", trouble: null });
+    expect(spares).toEqual([]);
+    answer(trouble);
+    expect(spares[0].running).toBe(true);
+    expect(closed).toBe(true);
+    expect(heard).toHaveLength(3);
   });
 
   it("does not take a hidden tab's throttled timers for a dead worker", () => {

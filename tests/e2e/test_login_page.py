@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -9,6 +10,7 @@ from tests.e2e.conftest import Watched
 from tests.security.access import PASSWORD, Accounts
 from tests.security.test_access_login import Board
 from tests.security.test_access_routes import BOARD
+from tests.security.test_tls import write
 from tests.serving import serve
 
 
@@ -168,3 +170,19 @@ def test_a_kiosk_starts_with_the_token_of_a_viewer(board: Board, context: Browse
     expect(page).to_have_url(f"{board.url}?kiosk")
     assert token not in page.url
     expect(page.locator("body")).to_contain_text("Own")
+
+
+def test_ticks_arrive_where_the_viewer_has_accepted_a_certificate_by_hand(browser: Browser, tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "access.json")
+    token = accounts.token("viewer")
+    certificate, key = write(tmp_path)
+    flags = ("--host", "0.0.0.0", "--tls-cert", str(certificate), "--tls-key", str(key))
+    with serve("run", BOARD, *flags, *accounts.flags) as server:
+        # It counts for the page alone: Chromium lets no WebSocket of a shared worker through.
+        context = browser.new_context(ignore_https_errors=True)
+        try:
+            page = context.new_page()
+            page.goto(f"https://localhost:{server.port}/login?token={token}")
+            expect(page.locator(".state")).to_have_text("Live", timeout=60_000)
+        finally:
+            context.close()

@@ -72,11 +72,9 @@ export function BrushPill(props: { range: Range; at: number; draft: boolean; onC
           <button type="button" onClick={zoom}>
             {brush.zoomed() ? "Back" : "Zoom"}
           </button>
-          <Show when={me.mayChange()}>
-            <button type="button" onClick={mark}>
-              Mark
-            </button>
-          </Show>
+          <button type="button" hidden={!me.mayChange()} onClick={mark}>
+            Mark
+          </button>
           <button type="button" onClick={() => void copying.copy(linkTo(props.range))}>
             {copying.copied() ? "Copied" : "Copy link"}
           </button>

@@ -94,8 +94,8 @@ export default function NewMark() {
           </p>
         </Show>
         <div class="mark-foot">
-          <span>Everyone sees it on charts and among the recent alerts.</span>
-          <button type="button" class="button small" onClick={() => view.close()}>
+          <span>Everyone sees it on charts and under Recent.</span>
+          <button type="button" class="button small" onClick={view.close}>
             Cancel
           </button>
           <button type="submit" class="button small primary">

@@ -176,7 +176,7 @@ export function SilenceForm(props: SilenceFormProps) {
           )}
         </Show>
         <div class="silence-buttons">
-          <button type="button" class="button small" onClick={() => props.onCancel()}>
+          <button type="button" class="button small" onClick={props.onCancel}>
             Cancel
           </button>
           <button type="submit" class="button small primary">

@@ -1,6 +1,6 @@
 /**
- * The tab's end of the shared worker: a feed through a port. If the worker does not start or does not answer,
- * the tab connects directly: a page must never say Live while it stands still. The worker, the clock and the
+ * The tab's end of the shared worker: a feed through a port. If the worker does not start, does not answer or gets no
+ * WebSocket over TLS, the tab connects directly: a page must never say Live while it stands still. The worker, the clock and the
  * spare feed are arguments.
  */
 import type { Clock } from "../time/clock";
@@ -80,6 +80,15 @@ export class SharedFeed implements Feed {
     if (this.#link === null) return;
     this.#cancelAnswer();
     if (message.type === "here") return;
+    // A certificate that the viewer has accepted by hand counts for the page's WebSocket, and not for the worker's.
+    if (
+      "trouble" in message &&
+      message.trouble?.kind === "upgrade" &&
+      this.#options.base.startsWith("https")
+    ) {
+      this.#goAlone();
+      return;
+    }
     try {
       this.#listener(message);
     } finally {

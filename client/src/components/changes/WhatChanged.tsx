@@ -95,7 +95,7 @@ export default function WhatChanged() {
           class="icon-button small"
           aria-label="Close: what changed"
           title="Close (Esc)"
-          onClick={() => view.close()}
+          onClick={view.close}
         >
           <Icon name="close" />
         </button>

@@ -90,7 +90,7 @@ export default function Search() {
           onInput={(event) => setQuestion(event.currentTarget.value)}
           onKeyDown={onKeyDown}
         />
-        <button type="button" class="key-button" aria-label="Esc: close" onClick={() => view.close()}>
+        <button type="button" class="key-button" aria-label="Esc: close" onClick={view.close}>
           Esc
         </button>
       </div>

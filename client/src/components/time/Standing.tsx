@@ -36,7 +36,7 @@ function Replay() {
         aria-label={name()}
         title={`${name()} (space)`}
         ref={play}
-        onClick={() => replay.toggle()}
+        onClick={replay.toggle}
       >
         <Icon name={replay.plays() ? "pause" : "play"} />
       </button>
