@@ -29,7 +29,7 @@ MAX_SESSIONS_OF = 100
 """The most sessions of one person, whose oldest ones give way."""
 
 SOMEBODY = "admin"
-"""The name of whoever uses a link that was made for nobody in particular."""
+"""The name of the person who uses a link that was made for nobody in particular."""
 
 PROGRAM = "program"
 """What tokens call a board that is served from a program."""

@@ -284,7 +284,7 @@ def _silencing(ids: Sequence[str], asked: SilenceAlert, may: Permit) -> Change:
 
 
 async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
-    """Return the body of a request, signed by whoever is logged in.
+    """Return the body of a request, signed with the name of the person who is logged in.
 
     Raises:
         PayloadError: it is not JSON, not declared as JSON, or too large.
