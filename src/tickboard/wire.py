@@ -59,7 +59,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``value`` is the value that it fired with, ``peak`` the worst since. ``started`` is when the rule became true,
     ``timestamp`` when the alert fired, and ``seen`` when the rule was last true. ``ended`` is the reason if something
-    other than the value ended it.
+    other than the value ended it. On a wall, ``host`` is the host whose alert it is, and ``id`` is ``HOST:ID``.
     """
 
     id: str
@@ -78,6 +78,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
     ended: str = ""
     acknowledged: Acknowledgement | None = None
     silenced: Silence | None = None
+    host: str = ""
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -131,7 +132,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MetricInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A metric, as the page needs it."""
+    """A metric, as the page needs it. Walls that follow the board show those of the ``overview``."""
 
     name: str
     title: str
@@ -140,6 +141,7 @@ class MetricInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: list[str] = []
     min: float | None = None
     max: float | None = None
+    overview: bool = False
 
 
 class RuleInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -262,6 +264,33 @@ TextTag = Literal[
     "td",
 ]
 """The elements of a text, named as in HTML."""
+
+
+class HostColumn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A column of the table of hosts: the ``of`` (highest, sum or mean) of the series of its metrics of each host.
+
+    ``group`` is how a group's row takes its hosts together. With ``bar`` there is a bar up to the metric's ``max``.
+    """
+
+    metrics: list[str]
+    title: str
+    unit: str = ""
+    of: Literal["max", "sum", "avg"] = "max"
+    group: Literal["max", "sum", "avg"] = "avg"
+    bar: bool = False
+    note: str = ""
+
+
+class Hosts(msgspec.Struct, frozen=True, tag="hosts", omit_defaults=True):
+    """All hosts that a wall follows: a table with a row for each, the worst first, in groups by a label.
+
+    Its data is ``GET /api/hosts``, the series with the label ``host``, and ``host_up``, 1 or 0. Without ``columns``
+    they are those of the overview metrics.
+    """
+
+    title: str
+    columns: list[HostColumn] = []
+    group_by: str = ""
 
 
 class TextElement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -745,6 +774,81 @@ class ChangesAnswer(msgspec.Struct, frozen=True, rename=_RANGES):
     compared: int
     changed: int
     changes: list[SeriesChange]
+
+
+class About(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``GET /api/about``: what a wall needs to know of a host.
+
+    ``name`` is unique among the hosts that a wall follows. ``id`` is that of the log of alerts, which tells two hosts
+    of one name apart. ``protocol`` is the version of the messages between hosts and walls. ``labels`` are set by the
+    host's owner, such as ``env=prod``. ``metrics`` are those of the overview, and ``rules`` the rules on them.
+    ``series`` are the series of the next binary messages about the overview, on NATS. ``started`` is when the board
+    started, and ``booted`` when its machine did, empty if that is unknown.
+    """
+
+    name: str
+    id: str
+    version: str
+    protocol: int
+    title: str
+    interval_ms: int
+    labels: dict[str, str] = {}
+    metrics: list[MetricInfo] = []
+    rules: list[RuleInfo] = []
+    series: SeriesList | None = None
+    started: str = ""
+    booted: str = ""
+    keeps_history: bool = True
+
+
+HostState = Literal["waiting", "live", "gone", "left"]
+"""``waiting``: not heard from since the wall started. ``gone``: silent for too long. ``left``: it said goodbye."""
+
+
+class TimeRange(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """A range of time."""
+
+    start: str
+    end: str
+
+
+class HostInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A host, as the wall that follows it knows it.
+
+    ``since`` is when its state began, and ``seen`` when it was last heard from, both by the wall's clock. ``clock_s``
+    is by how many seconds its clock is ahead of the wall's, 0 if that does not matter. While a hole in its ticks is
+    filled, ``filling`` is the range. ``address`` and ``kind`` say how it is reached. ``problem`` is what somebody has
+    to fix.
+    """
+
+    name: str
+    state: HostState
+    since: str
+    seen: str = ""
+    labels: dict[str, str] = {}
+    title: str = ""
+    version: str = ""
+    interval_ms: int = 0
+    clock_s: float = 0.0
+    filling: TimeRange | None = None
+    started: str = ""
+    booted: str = ""
+    address: str = ""
+    kind: Literal["http", "nats"] = "nats"
+    problem: str = ""
+
+
+class HostList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``GET /api/hosts``: the hosts that a wall follows, by name; with ``since``, those that have changed after it.
+
+    ``revision`` is the ``since`` of the next question, and ``removed`` names the hosts that were forgotten. ``rules``
+    are those of the hosts on their overview metrics, each once.
+    """
+
+    revision: int
+    hosts: list[HostInfo]
+    removed: list[str] = []
+    rules: list[RuleInfo] = []
 
 
 class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -1,0 +1,1 @@
+"""Many hosts: a host publishes what it knows, and a wall follows hosts and shows them together."""

@@ -1,0 +1,63 @@
+"""Links: how a wall reaches one host, over HTTP or through NATS. A follower uses both in the same way."""
+
+from typing import Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from tickboard.client.decoder import Tick
+from tickboard.wire import About
+
+
+class Link(Protocol):
+    """One host, as a wall reaches it.
+
+    Attributes:
+        address: for people: the URL of the host, or of the NATS server through which it is reached.
+        kind: how it is reached, ``http`` or ``nats``.
+    """
+
+    address: str
+    kind: str
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass an ``http`` or ``websocket`` connection on to the host's own server, whose answer it gets.
+
+        The path in the scope is that on the host. If the host cannot be reached, the answer is 502, or 504 if it does
+        not answer in time.
+        """
+        ...
+
+
+class LinkListener(Protocol):
+    """Takes what links receive. Its methods are called in the event loop, return quickly, and raise nothing."""
+
+    def introduced(self, link: Link, about: About) -> None:
+        """Take a host's description: before anything else that it sends, and whenever it has changed."""
+        ...
+
+    def ticked(self, link: Link, tick: Tick) -> None:
+        """Take a tick with the overview series, each once and in order; `Tick.missed` tells of holes."""
+        ...
+
+    def amended(self, link: Link, tick: Tick) -> None:
+        """Take late values of an earlier tick; NaN: unchanged."""
+        ...
+
+    def heard(self, link: Link, seq: int, alerts: int, clock: float) -> None:
+        """Take a sign of life.
+
+        Args:
+            link: from where.
+            seq: the host's newest tick.
+            alerts: the number of its newest alert event.
+            clock: the host's time, POSIX seconds; NaN: unknown.
+        """
+        ...
+
+    def said_bye(self, link: Link) -> None:
+        """Take note that a host ends on purpose."""
+        ...
+
+    def lost(self, link: Link, why: str) -> None:
+        """Take note that a host cannot be reached, in words for people."""
+        ...
