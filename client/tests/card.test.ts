@@ -15,22 +15,22 @@ const line = ({ avg, min, max }: CardTexts) => `avg ${seen(avg)} min ${seen(min)
 describe("the numbers of a card", () => {
   it("have one unit, which is seen once", () => {
     const texts = cardTexts(stats(20e6, 10e6, 30e6), "B/s");
-    expect([texts.now, texts.min].map(({ number, unit, ownUnit }) => [number, unit, ownUnit])).toEqual([
-      ["19.1", "MiB/s", true],
-      ["9.5", "MiB/s", false],
-    ]);
+    expect(texts.now).toMatchObject({ number: "19.1", unit: "MiB/s" });
+    expect(texts.min).toEqual({ number: "9.5", unit: "MiB/s", ownUnit: false });
     expect(line(texts)).toBe("avg 19.1 min 9.5 max 28.6");
   });
 
   it("have their own units where these differ, and those are seen", () => {
-    expect(line(cardTexts(stats(2 ** 34, 900, 2 ** 34), "B"))).toBe("avg 8.0 min 900.0 B max 16.0");
+    expect(line(cardTexts(stats(2 ** 34, 900, 2 ** 34), "B"))).toBe("avg 8.0 GiB min 900.0 B max 16.0 GiB");
   });
 
   it("have no decimals if all values are whole, except for the average", () => {
     const { now, avg, min, max } = cardTexts({ ...stats(100, 7, 100), avg: 54 }, "req/s", true);
     expect([now, avg, min, max].map(({ number }) => number)).toEqual(["100", "54.0", "7", "100"]);
     expect(cardTexts(stats(100, 7, 100), "req/s").now.number).toBe("100.0");
-    expect(line(cardTexts(stats(2 ** 34, 900, 2 ** 34), "B", true))).toBe("avg 8.0 min 900 B max 16.0");
+    expect(line(cardTexts(stats(2 ** 34, 900, 2 ** 34), "B", true))).toBe(
+      "avg 8.0 GiB min 900 B max 16.0 GiB",
+    );
   });
 
   it("do not say the metric's own unit twice", () => {

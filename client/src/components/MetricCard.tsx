@@ -38,9 +38,9 @@ function Beside(props: { word: string; text: Text }) {
         <span class="unseen">:</span>
       </span>{" "}
       <b>{props.text.number}</b>
-      <Show when={props.text.unit}>
-        <span classList={{ "visually-hidden": !props.text.ownUnit }}>{` ${props.text.unit}`}</span>
-      </Show>
+      <span classList={{ "visually-hidden": !props.text.ownUnit }}>
+        {props.text.unit && ` ${props.text.unit}`}
+      </span>
     </span>
   );
 }

@@ -1,21 +1,21 @@
 /**
  * The texts of a card. Pure: numbers and labels in, texts out.
  *
- * A number with the same unit as the large one does not repeat it on screen; screen readers get it.
+ * Numbers with the same unit as the large one do not repeat it on screen; screen readers get it.
  */
 import { type Extent, type Formatted, formatAverage, formatValue } from "../format";
 import type { SeriesStats } from "../window/stats";
 
 export interface Text {
   number: string;
-  /** Empty if both this number and the large one use the metric's unit. */
+  /** Of the least and greatest, empty if all numbers use the metric's unit. */
   unit: string;
-  /** Whether to show the unit, because it differs from the large number's. */
+  /** Whether to show the unit, because it or that of a number beside it differs from the large number's. */
   ownUnit: boolean;
 }
 
 export interface CardTexts {
-  now: Text;
+  now: Formatted;
   avg: Text;
   min: Text;
   max: Text;
@@ -25,21 +25,18 @@ export interface CardTexts {
 export function cardTexts({ last, avg, min, max }: SeriesStats, unit: string, whole = false): CardTexts {
   const extent: Extent = [min, max];
   const large = formatValue(last, unit, extent, whole);
-  const beside = (formatted: Formatted): Text => {
-    const ownUnit = formatted.unit !== large.unit;
-    return {
-      number: formatted.number,
-      unit: ownUnit || formatted.unit !== unit ? formatted.unit : "",
-      ownUnit,
-    };
-  };
-  const average = formatAverage(avg, unit, extent);
-  return {
-    now: { ...large, ownUnit: true },
-    avg: { ...average, ownUnit: average.unit !== large.unit },
-    min: beside(formatValue(min, unit, extent, whole)),
-    max: beside(formatValue(max, unit, extent, whole)),
-  };
+  const small = [
+    formatAverage(avg, unit, extent),
+    ...extent.map((value) => formatValue(value, unit, extent, whole)),
+  ];
+  // One number with its unit beside others without would make them seem to have that unit.
+  const ownUnit = small.some((each) => each.unit !== large.unit);
+  const [average, low, high] = small.map(({ number, unit: shown }, place) => ({
+    number,
+    unit: place && !ownUnit && shown === unit ? "" : shown,
+    ownUnit,
+  }));
+  return { now: large, avg: average, min: low, max: high };
 }
 
 /** The visible text of a number in the small line. */
