@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import AlertEvent, EventKind
+from tickboard.alerting.log import AlertEvent, EventKind, HostPosition
 from tickboard.journal.journal import Journal
 from tickboard.wire import Alert, Silence
 
@@ -31,7 +31,8 @@ def event_of(number: int) -> tuple[EventKind, Alert]:
 async def write(path: Path) -> None:
     """Continue the journal forever.
 
-    Each transaction has one to four events, and an episode, a silence and a position that refer to the newest of them.
+    Each transaction has one to four events, and an episode, a silence and the position of a host that refer to the
+    newest of them.
     """
     journal = Journal(path)
     number = journal.load().number
@@ -42,7 +43,12 @@ async def write(path: Path) -> None:
             events.append(AlertEvent(number, *event_of(number), 0.0))
         episode = Episode("r", (("number", "same"),), 1, float(number), 0.0, 0.0, 0.0, 0.0, None)
         other = Episode("r", (("number", str(number)),), 2, float(number), 0.0, 0.0, 0.0, 0.0, alert(number))
-        await journal.commit(events, [episode, other], [(0.0, Silence("r", "", str(number), ""))])
+        await journal.commit(
+            events,
+            [episode, other],
+            [(0.0, Silence("r", "", str(number), ""))],
+            followed={"web-1": HostPosition("e", number)},
+        )
         await journal.keep_position("n", number)
         write_number(number)
 

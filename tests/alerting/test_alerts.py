@@ -995,3 +995,18 @@ def test_after_any_crash_every_episode_is_announced_once_and_ends(
     assert bench.alerts.log.firing() == []
     assert bench.alerts.episodes() == []
     assert_announced_once(bench.alerts.log)
+
+
+def test_a_restart_leaves_the_alerts_of_other_hosts_alone() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu > 90, name="hot")
+    log = bench.alerts.log
+    log.append(
+        "firing", Alert("web-1:a", "hot", "critical", "T1", "cpu", {"host": "web-1"}, rule="hot", host="web-1"), 1
+    )
+    log.append("firing", Alert("db-1:a", "gone", "critical", "T1", rule="no such rule", host="db-1"), 1)
+    bench.restart()
+    assert bench.tick(1) == []
+    assert [event.alert.host for event in bench.alerts.log.firing_by_now()] == ["web-1", "db-1"]
+    assert bench.alerts.episodes() == []

@@ -22,7 +22,7 @@ from tests.power_cut import Disk
 
 from tickboard.alerting import log as alert_log
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import LOG_EVENTS, AlertEvent, AlertLog, EventKind, LogEvent
+from tickboard.alerting.log import LOG_EVENTS, AlertEvent, AlertLog, EventKind, HostPosition, LogEvent
 from tickboard.errors import JournalError
 from tickboard.journal import file as journal_file
 from tickboard.journal.change import JournalChange, JournalContents
@@ -201,6 +201,44 @@ async def test_a_log_continues_from_the_journal(path: Path) -> None:
     assert log.published == 2
     assert [one.alert for one in log.firing()] == [alert(1), alert(2)]
     assert log.append("resolved", alert(1), NOW).number == 3
+
+
+async def test_the_positions_in_the_streams_of_hosts_are_kept_with_the_events(path: Path) -> None:
+    journal = Journal(path)
+    journal.load()
+    web, db = HostPosition("a1", 7, "2026-01-31T12:00:00.000Z"), HostPosition("b2", 1)
+    await journal.commit(events(1, 1), followed={"web-1": web, "db-1": db})
+    await journal.commit(events(2, 2))
+    kept = await reopened(journal)
+    assert kept.followed == {"web-1": web, "db-1": db}
+    journal = Journal(path)
+    journal.load()
+    web = HostPosition("c3", 0)
+    await journal.commit([], followed={"web-1": web})
+    assert (await reopened(journal)).followed == {"web-1": web}
+    journal = Journal(path)
+    journal.load()
+    await journal.commit([], followed={})
+    assert (await reopened(journal)).followed == {}
+
+
+async def test_a_board_that_follows_no_host_has_no_table_of_them(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit(events(1, 1), followed={})
+    await journal.close()
+    with sqlite3.connect(path) as file:
+        assert not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'followed'").fetchall()
+
+
+async def test_a_new_file_gets_the_positions_of_hosts(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit(events(1, 1), followed={"web-1": HostPosition("a", 1)})
+    path.unlink()  # noqa: ASYNC240  # one file
+    with pytest.raises(JournalError):
+        await journal.commit(events(2, 2), followed={"web-1": HostPosition("a", 2)})
+    whole = JournalContents("e", 3, events(1, 3), [], [], [], {}, followed={"web-1": HostPosition("a", 3)})
+    await journal.renew(whole)
+    assert (await reopened(journal)).followed == {"web-1": HostPosition("a", 3)}
 
 
 async def test_commits_made_during_a_write_keep_their_order(path: Path) -> None:
@@ -553,6 +591,7 @@ def check_whole(kept: JournalContents) -> None:
         begun = range(max(1, kept.number - 2), kept.number + 1)
         assert numbers_of(kept.firing) == [number for number in begun if number % 2]
         assert kept.positions.get("n", 0) >= kept.number - 4
+        assert kept.followed == {"web-1": HostPosition("e", kept.number)}
 
 
 async def test_commits_are_synchronous_in_wal_mode(path: Path) -> None:

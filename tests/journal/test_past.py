@@ -107,6 +107,19 @@ async def test_resolved_alerts_are_found_by_the_range_of_time_in_which_they_fire
     assert await found(journal, question(state="active")) == []
 
 
+async def test_resolved_alerts_are_found_by_their_host(journal: Journal) -> None:
+    log = AlertLog("e", kept=True)
+    episode(log, "a1", 0, 10)
+    for host in ("web-1", "web-2"):
+        over = msgspec.structs.replace(alert(f"{host}:b2", 0, 10), host=host, labels={"host": "other"})
+        log.append("resolved", over, 0.0)
+    await journal.commit(log.events())
+    assert await found(journal, question(wanted={"host": frozenset({"web-1"})})) == ["web-1:b2"]
+    assert await found(journal, question(wanted={"host": frozenset({"web-1", "web-2"})})) == ["web-2:b2", "web-1:b2"]
+    assert await found(journal, question(wanted={"host": frozenset({""})})) == ["a1"]
+    assert await found(journal, question(wanted={"host": frozenset({"other"})})) == []
+
+
 async def test_an_alert_that_changes_after_its_end_is_found_in_its_last_state(journal: Journal) -> None:
     log = AlertLog("e", kept=True)
     episode(log, "a1", 0, 10)

@@ -127,6 +127,19 @@ def test_the_worst_series_is_judged_by_its_value_and_threshold() -> None:
     assert lines(none)[0].endswith("worst: m0")
 
 
+def test_an_alert_of_another_host_begins_with_its_name() -> None:
+    [first, second] = [
+        msgspec.structs.replace(alert(id, host=id, value=value), host=id)
+        for id, value in (("web-1", 91.0), ("web-2", 99.0))
+    ]
+    assert lines([Notice(first, fired=True)]) == [
+        "CRITICAL web-1: CPU usage critical: 91.0% (since 2026-01-31 12:00:00 UTC)"
+    ]
+    many = [Notice(msgspec.structs.replace(first, id=str(number)), over=True) for number in range(MAX_LINES)]
+    found = lines([Notice(first, fired=True), Notice(second, fired=True), *many])
+    assert found[0] == "CRITICAL cpu_usage: 2 series; worst: web-2: CPU usage critical: 99.0%"
+
+
 def test_a_flapping_series_is_counted_in_times() -> None:
     flaps = [Notice(over(alert(str(n))), fired=True, over=True) for n in range(30)]
     assert lines(flaps)[0].startswith("FIRED AND OVER cpu_usage: 30 times; worst:")

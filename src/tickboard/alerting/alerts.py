@@ -273,14 +273,15 @@ class Alerts:
     def restore(self, episodes: Iterable[Episode], silences: Iterable[tuple[float, Silence]] = ()) -> None:
         """Continue the episodes of an earlier run; call it before the first tick.
 
-        The log decides which alerts fire; `episodes` add their state. Alerts of rules that no longer exist are resolved
-        at the first tick.
+        The log decides which of this board's alerts fire; `episodes` add their state. Alerts of rules that no longer
+        exist are resolved at the first tick.
 
         Args:
             episodes: what `episodes` returned in the earlier run; they may be older than the end of the log.
             silences: each with its end in POSIX seconds.
         """
-        begun = {event.alert.id: event for event in self.log.firing_by_now()}
+        # The alerts of other hosts are not of these rules.
+        begun = {event.alert.id: event for event in self.log.firing_by_now() if not event.alert.host}
         for episode in episodes:
             if episode.alert is None:
                 self._elsewhere[episode.key] = episode

@@ -63,6 +63,20 @@ class AlertEvent(Struct, eq=False):
     frames: dict[str, bytes] = field(default_factory=dict)
 
 
+class HostPosition(Struct, frozen=True):
+    """How far a wall has read a host's alert stream.
+
+    Attributes:
+        epoch: names the host's log.
+        number: the number there of the newest event that the wall has.
+        time: when that event happened by the host's clock, RFC 3339 in UTC with milliseconds; empty if there is none.
+    """
+
+    epoch: str
+    number: int
+    time: str = ""
+
+
 LogEvent = AlertEvent | MarkEvent
 """What the log holds."""
 
@@ -142,6 +156,8 @@ class AlertLog:
         published: the number of the newest published event.
         kept: as given.
         positions: the number up to which each notifier has sent events, by the notifier's name.
+        followed: how far the alert streams of other hosts were read, by the host's name. It is stored together with the
+            events.
         marks: the marks, including those whose events have left the log.
         keeping: decides which resolved alerts and marks are too old.
     """
@@ -160,6 +176,7 @@ class AlertLog:
         self.epoch = epoch
         self.kept = kept
         self.positions: dict[str, int] = {}
+        self.followed: dict[str, HostPosition] = {}
         self.marks = Marks(marks)
         self.keeping = Keeping(LOG_AGE_S)
         self._events = Events()
@@ -304,6 +321,15 @@ class AlertLog:
     def firing_by_now(self) -> list[AlertEvent]:
         """Return what `firing` does, but after the unpublished events too: for code that makes events, not readers."""
         return list(self._firing.values())
+
+    def firing_alert(self, id: str) -> Alert | None:  # the wire's name
+        """Return an alert that fires after all events, in its current state; None if it does not."""
+        found = self._firing.get(id)
+        return None if found is None else found.alert
+
+    def is_over(self, id: str) -> bool:  # the wire's name
+        """Return whether the log knows that an alert was resolved."""
+        return id in self._beginnings
 
     def alerts(self) -> list[tuple[int, Alert]]:
         """Return every published alert once, in its last published state, in the order they began.

@@ -10,7 +10,7 @@ class AlertQuestion(Struct, frozen=True):
 
     Attributes:
         state: ``all``, ``active`` or ``resolved``.
-        wanted: the allowed values of a field (severity, rule, metric), by the field's name.
+        wanted: the allowed values of a field (severity, rule, metric, host), by the field's name.
         limit: how many alerts a page has.
         before: only alerts whose firing event has a lower number than this.
         start: only alerts that were firing at this time or began later, RFC 3339 in UTC with milliseconds; None: no

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import AlertEvent, Events, LogEvent
+from tickboard.alerting.log import AlertEvent, Events, HostPosition, LogEvent
 from tickboard.alerting.marks import MAX_MARKS, MarkEvent
 from tickboard.wire import Silence
 
@@ -24,6 +24,7 @@ class JournalContents(Struct, frozen=True):
         positions: by notifier name, the number of the newest event it has handled.
         marks: all marks, in the order they were made.
         older: the latest end of a resolved alert that is not among the events, RFC 3339; empty if there is none.
+        followed: how far the alert streams of other hosts were read, by the host's name.
     """
 
     epoch: str
@@ -35,6 +36,7 @@ class JournalContents(Struct, frozen=True):
     positions: dict[str, int]
     marks: list[MarkEvent] = field(default_factory=list)
     older: str = ""
+    followed: dict[str, HostPosition] = field(default_factory=dict)
 
 
 class Fate(Struct, frozen=True):
@@ -64,6 +66,7 @@ class JournalChange(Struct):
         oldest: the number of the oldest event to keep; those before it are deleted.
         since: marks and resolved alerts that ended before this time are deleted; RFC 3339.
         whole: the full contents of a new file; None keeps the present file.
+        followed: how far the alert streams of all hosts were read.
     """
 
     epoch: str | None = None
@@ -78,6 +81,7 @@ class JournalChange(Struct):
     oldest: int | None = None
     since: str | None = None
     whole: JournalContents | None = None
+    followed: dict[str, HostPosition] | None = None
 
     def append(self, events: Iterable[LogEvent]) -> None:
         """Add later events, in order."""
@@ -99,7 +103,7 @@ class JournalChange(Struct):
             self.dropped.clear()
             self.fates.clear()
             self.positions = {}
-            self.epoch = self.episodes = self.silences = self.oldest = self.since = None
+            self.epoch = self.episodes = self.silences = self.oldest = self.since = self.followed = None
         for number in newer.dropped:
             self._drop(number)
         for event in newer.events:
@@ -108,7 +112,7 @@ class JournalChange(Struct):
         for id, fate in newer.fates.items():
             self._follow(id, fate)
         self.positions |= newer.positions
-        for name in ("epoch", "episodes", "silences", "oldest", "since", "whole"):
+        for name in ("epoch", "episodes", "silences", "oldest", "since", "whole", "followed"):
             if (value := getattr(newer, name)) is not None:
                 setattr(self, name, value)
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from tickboard.alerting.episodes import Episode, Key
-from tickboard.alerting.log import LOG_EVENTS, AlertEvent
+from tickboard.alerting.log import LOG_EVENTS, AlertEvent, HostPosition
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.alerting.spans import Found, SpanQuestion
 from tickboard.errors import JournalError, UsedError
@@ -80,6 +80,8 @@ CREATE TABLE episodes (
 CREATE TABLE silences (until REAL NOT NULL, silence TEXT NOT NULL);
 CREATE TABLE positions (notifier TEXT PRIMARY KEY, number INTEGER NOT NULL);
 """
+# Made with the first host, so that the file of a board that follows none is the same as ever.
+_FOLLOWED = "CREATE TABLE IF NOT EXISTS followed (host TEXT PRIMARY KEY, epoch TEXT, number INTEGER, time TEXT)"
 
 # In the order of their first write; an episode that changes keeps its place.
 _EPISODES = """
@@ -125,6 +127,8 @@ class JournalFile:
         self._real = path
         # The episodes in the file, so that only changed ones are written; None: unknown.
         self._episodes: dict[Key, Episode] | None = None
+        # The positions of hosts in the file, likewise.
+        self._followed: dict[str, HostPosition] | None = None
         with explained_errors(path), _damage():
             self._real = find_place(path, PURPOSE)
             self._make()
@@ -193,8 +197,20 @@ class JournalFile:
             positions = {name.decode(): number for name, number in self._all("SELECT notifier, number FROM positions")}
             self._episodes = {episode.key: episode for episode in episodes}
             marks, older = self._past.marks(), self._past.older(events[0].number - 1 if events else number)
+            self._followed = self._read_followed()
             self._seen = self._look()
-            return JournalContents(epoch.decode(), number, events, firing, episodes, silences, positions, marks, older)
+            return JournalContents(
+                epoch.decode(),
+                number,
+                events,
+                firing,
+                episodes,
+                silences,
+                positions,
+                marks,
+                older,
+                dict(self._followed),
+            )
 
     def resolved(self, asked: AlertQuestion, left: int) -> FoundAlerts:
         """Return the resolved alerts that match a question, without those in the log.
@@ -245,6 +261,8 @@ class JournalFile:
         # Not earlier: a transaction that fails leaves the file unchanged.
         if change.episodes is not None:
             self._episodes = {episode.key: episode for episode in change.episodes}
+        if change.followed is not None:
+            self._followed = change.followed
         if unkept is not None:
             raise unkept
 
@@ -269,6 +287,8 @@ class JournalFile:
                 self._many("INSERT INTO silences VALUES (?, ?)", rows)
             positions, _ = as_rows(change.positions.items(), tuple)
             self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
+            if change.followed is not None:
+                self._change_followed(change.followed)
         return unkept
 
     def _fill(self, whole: JournalContents) -> UnicodeEncodeError | None:
@@ -287,6 +307,7 @@ class JournalFile:
         self._many("INSERT INTO silences VALUES (?, ?)", silences)
         positions, _ = as_rows(whole.positions.items(), tuple)
         self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
+        self._change_followed(whole.followed)
         return unkept
 
     def _add(self, change: JournalChange) -> UnicodeEncodeError | None:
@@ -338,6 +359,23 @@ class JournalFile:
         self._many("DELETE FROM episodes WHERE rule = ? AND labels = ?", gone)
         changed, _ = as_rows((new for key, new in episodes.items() if before.get(key) != new), episode_row)
         self._many(_CHANGE_EPISODE, changed)
+
+    def _read_followed(self) -> dict[str, HostPosition]:
+        if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'followed'"):
+            return {}
+        rows = self._all("SELECT host, epoch, number, time FROM followed ORDER BY rowid")
+        return {
+            host.decode(): HostPosition(epoch.decode(), number, time.decode()) for host, epoch, number, time in rows
+        }
+
+    def _change_followed(self, followed: dict[str, HostPosition]) -> None:
+        before = self._followed or {}
+        changed = [(host, *msgspec.structs.astuple(now)) for host, now in followed.items() if before.get(host) != now]
+        gone = [(host,) for host in before if host not in followed]
+        if changed or gone:
+            self._do(_FOLLOWED)
+            self._many("DELETE FROM followed WHERE host = ?", gone)
+            self._many("INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?)", changed)
 
     def _make(self) -> None:
         """Create the file if it does not exist; SQLite gives the files beside it the same permissions."""

@@ -21,7 +21,7 @@ from sqlite3 import IntegrityError
 from typing import TypeVar
 
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import LogEvent
+from tickboard.alerting.log import HostPosition, LogEvent
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.alerting.spans import Found, SpanQuestion
 from tickboard.errors import BusyError, JournalError
@@ -99,6 +99,7 @@ class Journal:
         epoch: str | None = None,
         oldest: int | None = None,
         since: str | None = None,
+        followed: dict[str, HostPosition] | None = None,
     ) -> None:
         """Write all of this together, or none of it. When this returns, it survives a crash and a power cut.
 
@@ -114,13 +115,16 @@ class Journal:
             oldest: the number of the oldest event to keep; None keeps all.
             since: marks and resolved alerts that ended before this time are deleted, RFC 3339 in UTC with milliseconds;
                 None keeps all.
+            followed: how far the alert streams of all hosts were read; None: unchanged.
 
         Raises:
             LostError: the file was deleted, replaced or damaged: call `renew`.
             JournalError: the disk is full, fails or does not respond, or the journal is closed. The next call tries
                 again.
         """
-        change = JournalChange(epoch, episodes=episodes, silences=silences, oldest=oldest, since=since)
+        change = JournalChange(
+            epoch, episodes=episodes, silences=silences, oldest=oldest, since=since, followed=followed
+        )
         change.append(events)
         await self._write(change)
 

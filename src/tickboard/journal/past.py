@@ -181,7 +181,9 @@ def _conditions(asked: AlertQuestion, left: int) -> tuple[str, list[Any]]:
         conditions.append("began < ?")
         values.append(asked.end)
     for column, wanted in asked.wanted.items():
-        conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+        # Few questions ask for hosts, so these have no column of their own.
+        value = "coalesce(json_extract(alert, '$.host'), '')" if column == "host" else column
+        conditions.append(f"{value} IN ({', '.join('?' * len(wanted))})")
         values += wanted
     return " AND ".join(conditions), values
 

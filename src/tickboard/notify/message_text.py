@@ -114,7 +114,12 @@ def _word(notice: Notice) -> str:
 
 
 def _line_title(notice: Notice) -> str:
-    return f"{_word(notice)} {plain_line(notice.alert.message)}"
+    return f"{_word(notice)} {_message(notice.alert)}"
+
+
+def _message(alert: Alert) -> str:
+    """Return an alert's message, which on a wall begins with the name of its host."""
+    return plain_line(f"{alert.host}: {alert.message}" if alert.host else alert.message)
 
 
 def _line(notice: Notice, now: float) -> str:
@@ -159,7 +164,7 @@ def _group_line(group: list[Notice]) -> str:
     if group[0].over and not group[0].fired:
         return line
     worst = max(group, key=lambda notice: _distance(notice.alert))
-    return f"{line}; worst: {plain_line(worst.alert.message)}"
+    return f"{line}; worst: {_message(worst.alert)}"
 
 
 def _distance(alert: Alert) -> float:

@@ -127,7 +127,7 @@ class Announcer:
             AlertError: the action is impossible.
         """
         changed = change(self._hub.engine.alerts, time.time())
-        return Acted(changed, await (self._keep(changed.events) if changed.events else self._kept_before()))
+        return Acted(changed, await (self.keep(changed.events) if changed.events else self._kept_before()))
 
     async def mark(self, mark: Mark, permit: Callable[[], None]) -> Marked:
         """Make a mark; return when it is stored, or cannot be.
@@ -139,7 +139,7 @@ class Announcer:
         event = self._hub.engine.alerts.log.mark(mark, time.time(), permit)
         if isinstance(event, Mark):
             return Marked(event, await self._kept_before())
-        return Marked(event.mark, await self._keep([event]))
+        return Marked(event.mark, await self.keep([event]))
 
     def mark_now(self, mark: Mark) -> None:
         """Make a mark, and publish it once it is stored. Call it in the running loop."""
@@ -157,8 +157,8 @@ class Announcer:
         except JournalError as error:
             self._failed(error)
 
-    async def _keep(self, events: Sequence[LogEvent]) -> bool:
-        """Publish events once they are stored, or cannot be; return whether they are stored."""
+    async def keep(self, events: Sequence[LogEvent]) -> bool:
+        """Publish events, the newest of the log, once they are stored, or cannot be; return whether they are stored."""
         if self.journal is None:
             self._hub.announce(events)
             return True
@@ -239,6 +239,7 @@ class Announcer:
                 epoch=self._renamed,
                 oldest=alerts.log.oldest,
                 since=alerts.log.keeping.since,
+                followed=dict(alerts.log.followed),
             )
         except LostError as error:
             self._failed(error)
@@ -257,6 +258,7 @@ class Announcer:
             alerts.kept_silences(),
             dict(log.positions),
             log.marks.events(),
+            followed=dict(log.followed),
         )
 
     def _failed(self, error: Exception) -> None:

@@ -177,6 +177,7 @@ class RunningBoard:
                 older=kept.older,
             )
             alert_log.positions |= kept.positions
+            alert_log.followed |= kept.followed
             engine = _engine(declared, settings, epoch, alert_log)
             engine.alerts.restore(kept.episodes, kept.silences)
             if journal.damaged is not None:

@@ -98,6 +98,7 @@ def describe(ref: Ref) -> Paths:
                 ),
                 query("rule", "of any of these rules", texts),
                 query("metric", "of any of these metrics", texts),
+                query("host", "of any of these hosts that the board follows; empty: the board's own", texts),
                 time_query("from", "only alerts that were firing at this time or began later"),
                 time_query("to", "only alerts that began to fire before this time"),
                 query("limit", "the most alerts in the answer", limit),
@@ -223,7 +224,7 @@ def alert_question(request: Request, now_ms: int) -> AlertQuestion:
         one_of(severity, "severity", get_args(Severity))
     return AlertQuestion(
         state,
-        {name: frozenset(asked.getlist(name)) for name in ("severity", "rule", "metric") if name in asked},
+        {name: frozenset(asked.getlist(name)) for name in ("severity", "rule", "metric", "host") if name in asked},
         whole_number(asked.get("limit"), "limit", PAGE_ALERTS, MAX_PAGE_ALERTS),
         whole_number(asked.get("before"), "before", 10**15, 10**15),
         *range_of_time(asked, now_ms),

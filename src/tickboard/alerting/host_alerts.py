@@ -1,0 +1,100 @@
+"""Alerts of other hosts in the log of the wall that follows them.
+
+A wall's log has their events among its own. Each alert is there under the id ``HOST:ID`` and with its host's name. The
+rules of the wall never touch it: only what its host says changes it, or that the host is no longer followed. An event
+may be received again, for example after a restart, since its effect depends on nothing but the alert's id and state.
+Time is an argument.
+"""
+
+from collections.abc import Container
+
+from msgspec.structs import replace
+
+from tickboard.alerting.log import AlertEvent, AlertLog, EventKind
+from tickboard.times import time_text
+from tickboard.wire import Alert
+
+FORGOTTEN = "host forgotten"
+"""The reason for which the alerts of a host end that is no longer followed."""
+
+LOST = "not known to its host any more"
+"""The reason for which an alert ends that its host has lost, for example since it keeps no log."""
+
+
+def wall_alert(alert: Alert, host: str, labels: dict[str, str]) -> Alert:
+    """Return an alert of a host as it is on the wall.
+
+    Args:
+        alert: the alert as the host sends it.
+        host: the host's name.
+        labels: its labels on the wall.
+    """
+    return replace(alert, id=wall_id(host, alert.id), host=host, labels=labels)
+
+
+def wall_id(host: str, id: str) -> str:  # the wire's name
+    """Return the id on the wall of a host's alert."""
+    return f"{host}:{id}"
+
+
+def host_id(alert: Alert) -> str:
+    """Return the id that an alert on the wall has on its host."""
+    return alert.id.removeprefix(f"{alert.host}:")
+
+
+def receive(log: AlertLog, kind: EventKind, alert: Alert, now: float) -> list[AlertEvent]:
+    """Apply an event of a host to the wall's log; return the events to publish: none if the log has it already.
+
+    Args:
+        log: the wall's log.
+        kind: what happened.
+        alert: the alert after it, as `wall_alert` returns it.
+        now: POSIX seconds.
+    """
+    known = log.firing_alert(alert.id)
+    if known is not None:
+        if alert.resolved is not None:
+            return [log.append("resolved", alert, now)]
+        same = (known.acknowledged, known.silenced) == (alert.acknowledged, alert.silenced)
+        return [] if same else [log.append("changed", alert, now)]
+    if log.is_over(alert.id):
+        # Somebody may silence an alert after its end.
+        newer = kind == "changed" and alert.resolved is not None and log.find([alert.id]).get(alert.id) != alert
+        return [log.append("changed", alert, now)] if newer else []
+    began = log.append("firing", replace(alert, resolved=None, ended=""), now)
+    return [began] if alert.resolved is None else [began, log.append("resolved", alert, now)]
+
+
+def firing_of(log: AlertLog, host: str) -> list[Alert]:
+    """Return the alerts of a host that fire."""
+    return [event.alert for event in log.firing_by_now() if event.alert.host == host]
+
+
+def end(log: AlertLog, host: str, why: str, now: float, still: Container[str] = ()) -> list[AlertEvent]:
+    """Resolve the alerts of a host that fire; return the events to publish.
+
+    Args:
+        log: the wall's log.
+        host: the host's name.
+        why: the reason.
+        now: POSIX seconds.
+        still: the ids of those that go on firing.
+    """
+    resolved = time_text(round(now * 1000))
+    return [
+        log.append("resolved", replace(alert, resolved=resolved, ended=why), now)
+        for alert in firing_of(log, host)
+        if alert.id not in still
+    ]
+
+
+def forget(log: AlertLog, host: str, now: float) -> list[AlertEvent]:
+    """End all alerts of a host that is no longer followed, and forget how far its stream was read."""
+    log.followed.pop(host, None)
+    return end(log, host, FORGOTTEN, now)
+
+
+def keep_only(log: AlertLog, hosts: Container[str], now: float) -> list[AlertEvent]:
+    """Forget all hosts but these; return the events to publish."""
+    known = dict.fromkeys([*log.followed, *(event.alert.host for event in log.firing_by_now() if event.alert.host)])
+    return [event for host in known if host not in hosts for event in forget(log, host, now)]

@@ -1,0 +1,26 @@
+"""The labels that a host's series and alerts have on a wall."""
+
+from collections.abc import Mapping
+
+HOST = "host"
+"""The label with the host's name."""
+
+
+def wall_labels(host: str, own: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels on a wall of what has these labels on its host.
+
+    First the host's name, then the host's own labels, then those of the series. If a name is taken, the later label is
+    named ``exported_NAME``, as in Prometheus.
+
+    Args:
+        host: the host's name.
+        own: the host's own labels, such as ``env=prod``.
+        labels: the labels there.
+    """
+    found = {HOST: host}
+    for name, value in (*own.items(), *labels.items()):
+        free = name
+        while free in found:
+            free = f"exported_{free}"
+        found[free] = value
+    return found

@@ -1,0 +1,150 @@
+"""A wall's log has each event of a host's alerts once, however often and from wherever it is read again."""
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from tickboard.alerting.host_alerts import (
+    FORGOTTEN,
+    LOST,
+    end,
+    firing_of,
+    forget,
+    host_id,
+    keep_only,
+    receive,
+    wall_alert,
+)
+from tickboard.alerting.log import AlertEvent, AlertLog, EventKind, HostPosition
+from tickboard.wire import Acknowledgement, Alert, Silence
+
+T1, T2 = "2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z"
+NOW = 1_769_860_800.0
+"""2026-01-31T12:00:00Z."""
+
+
+def alert(id: str = "a", host: str = "web-1", **more: Any) -> Alert:
+    made = Alert(id, "CPU is hot", "critical", T1, "cpu", {"core": "0"}, 91.0, rule="hot", **more)
+    return wall_alert(made, host, {"host": host, "core": "0"})
+
+
+def said(events: list[AlertEvent]) -> list[tuple[int, str, str]]:
+    return [(event.number, event.kind, event.alert.id) for event in events]
+
+
+def test_an_alert_has_the_name_of_its_host() -> None:
+    made = alert()
+    assert (made.id, made.host, made.labels) == ("web-1:a", "web-1", {"host": "web-1", "core": "0"})
+    assert host_id(made) == "a"
+
+
+def test_an_episode_fires_once_and_is_resolved_once() -> None:
+    log = AlertLog("e")
+    over = alert(resolved=T2, ended="no data")
+    assert said(receive(log, "firing", alert(), NOW)) == [(1, "firing", "web-1:a")]
+    assert receive(log, "firing", alert(), NOW) == []
+    assert said(receive(log, "resolved", over, NOW)) == [(2, "resolved", "web-1:a")]
+    for kind in ("firing", "resolved", "changed"):
+        assert receive(log, kind, over, NOW) == []
+    assert receive(log, "firing", alert(), NOW) == []
+    assert receive(log, "changed", alert(), NOW) == []
+    assert log.find(["web-1:a"]) == {"web-1:a": over}
+
+
+def test_what_people_do_about_a_firing_alert_is_a_change() -> None:
+    log = AlertLog("e")
+    receive(log, "firing", alert(), NOW)
+    seen, silenced = Acknowledgement(T2, "Ann"), Silence("hot", T2, "known", T1)
+    assert said(receive(log, "changed", alert(acknowledged=seen), NOW)) == [(2, "changed", "web-1:a")]
+    # All that fires is sent again to a reader that cannot resume.
+    assert receive(log, "firing", alert(acknowledged=seen), NOW) == []
+    assert receive(log, "changed", alert(acknowledged=seen, peak=99.0), NOW) == []
+    assert said(receive(log, "firing", alert(acknowledged=seen, silenced=silenced), NOW)) == [(3, "changed", "web-1:a")]
+
+
+def test_a_change_after_the_end_is_there_once() -> None:
+    log = AlertLog("e")
+    silenced = alert(resolved=T2, silenced=Silence("hot", T2, "known", T1))
+    receive(log, "firing", alert(), NOW)
+    receive(log, "resolved", alert(resolved=T2), NOW)
+    assert said(receive(log, "changed", silenced, NOW)) == [(3, "changed", "web-1:a")]
+    assert receive(log, "changed", silenced, NOW) == []
+
+
+def test_an_alert_that_began_and_ended_unseen_has_both_events() -> None:
+    log = AlertLog("e")
+    over = alert(resolved=T2, ended="no data")
+    events = receive(log, "resolved", over, NOW)
+    assert said(events) == [(1, "firing", "web-1:a"), (2, "resolved", "web-1:a")]
+    assert [event.alert for event in events] == [alert(), over]
+    assert said(receive(log, "changed", alert("b"), NOW)) == [(3, "firing", "web-1:b")]
+
+
+def test_equal_ids_of_two_hosts_are_two_alerts() -> None:
+    log = AlertLog("e")
+    receive(log, "firing", alert(), NOW)
+    assert len(receive(log, "firing", alert(host="web-2"), NOW)) == 1
+    receive(log, "resolved", alert(resolved=T2), NOW)
+    assert [each.id for each in firing_of(log, "web-2")] == ["web-2:a"]
+    assert firing_of(log, "web-1") == []
+
+
+def test_what_is_not_known_to_its_host_any_more_is_resolved() -> None:
+    log = AlertLog("e")
+    receive(log, "firing", alert("a"), NOW)
+    receive(log, "firing", alert("b"), NOW)
+    [event] = end(log, "web-1", LOST, NOW, {"web-1:b"})
+    assert (event.kind, event.alert.id, event.alert.resolved, event.alert.ended) == ("resolved", "web-1:a", T1, LOST)
+    assert [each.id for each in firing_of(log, "web-1")] == ["web-1:b"]
+
+
+def test_a_forgotten_host_has_no_firing_alerts_and_no_position() -> None:
+    log = AlertLog("e")
+    log.append("firing", Alert("own", "m", "info", T1), NOW)
+    for host in ("web-1", "web-2", "db-1"):
+        receive(log, "firing", alert(host=host), NOW)
+    log.followed |= {host: HostPosition("e", 1) for host in ("web-1", "web-2", "other")}
+    assert [event.alert.ended for event in forget(log, "web-1", NOW)] == [FORGOTTEN]
+    assert list(log.followed) == ["web-2", "other"]
+    assert forget(log, "web-1", NOW) == []
+    assert [event.alert.id for event in keep_only(log, {"web-2"}, NOW)] == ["db-1:a"]
+    assert list(log.followed) == ["web-2"]
+    assert [event.alert.id for event in log.firing_by_now()] == ["own", "web-2:a"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_wall_that_is_cut_off_at_random_has_each_alert_once(seed: int) -> None:
+    chance = random.Random(seed)
+    host, wall, read = AlertLog("host"), AlertLog("wall"), 0
+    for number in range(200):
+        firing = firing_of(host, "web-1")
+        kind: EventKind = chance.choice(["firing", "resolved", "changed"]) if firing else "firing"
+        if kind == "firing":
+            made = alert(str(number))
+        elif kind == "resolved":
+            made = msgspec.structs.replace(chance.choice(firing), resolved=T2)
+        else:
+            made = msgspec.structs.replace(chance.choice(firing), acknowledged=Acknowledgement(T2, note=str(number)))
+        host.append(kind, made, NOW)
+        if chance.random() < 0.1:
+            # It cannot resume: it gets all that fires, and looks up what has ended.
+            for event in host.firing():
+                receive(wall, "firing", event.alert, NOW)
+            for _, each in host.alerts():
+                if each.resolved is not None:
+                    receive(wall, "resolved", each, NOW)
+            read = host.published
+        elif chance.random() < 0.3:
+            for again in host.since(read):
+                assert isinstance(again, AlertEvent)
+                receive(wall, again.kind, again.alert, NOW)
+            read = host.published
+    for again in host.since(read):
+        assert isinstance(again, AlertEvent)
+        receive(wall, again.kind, again.alert, NOW)
+    assert {each.id: each for _, each in wall.alerts()} == {each.id: each for _, each in host.alerts()}
+    for kind in ("firing", "resolved"):
+        ids = [event.alert.id for event in wall.since(0) if isinstance(event, AlertEvent) and event.kind == kind]
+        assert len(ids) == len(set(ids))
