@@ -1,0 +1,566 @@
+"""A connection to NATS that lasts: it connects again for ever, and reports a problem while it cannot.
+
+Publishing never waits: messages wait in a bounded queue, and while there is no connection they are dropped, since what
+is sent are states, which somebody who missed them asks for. Each connection is made by a new client, so that nothing
+old is sent after an outage. Subscriptions last over connections. A server that stops answering is given up after
+`ANSWER_S`.
+
+Everything here runs in one event loop. The NATS client is imported when a connection is made.
+"""
+
+import asyncio
+import contextlib
+import random
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tickboard.fleet.nats_options import MAX_SERVERS, NatsAddress, NatsOptions
+from tickboard.loop.threads import Threads
+from tickboard.output.text import one_line
+from tickboard.problems import Quiet, Reporter, described
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client, RawCredentials
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription as NatsSubscription
+
+CONNECT_S = 5.0
+"""How long connecting to a server may take, and reading the files that are needed for it."""
+
+PING_S = 2.0
+"""Seconds between two questions whether the server still answers."""
+
+ANSWER_S = 4.0
+"""How long the answer may take before the connection is given up."""
+
+CLOSE_S = 1.0
+"""How long closing a connection may take before it is cut."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
+"""The first and the longest pause before all servers are tried again; each is twice the one before, and varied."""
+
+WELL_S = 10.0
+"""After a connection that lasted this long, the pauses begin again with the first."""
+
+AGAIN_S = 30.0
+"""Seconds after which a subscription that the server refused is tried again: its permissions may have changed."""
+
+MAX_WAITING_BYTES = 2**23
+"""How many bytes of messages may wait to be sent; beyond that, the newest are dropped."""
+
+MAX_RECEIVED_BYTES = 2**26
+"""How many bytes of received messages may wait for one subscription; beyond that, the newest are dropped."""
+
+MESSAGE_BYTES = 200
+"""What a waiting message counts besides its content."""
+
+MAX_SHOWN = 300
+
+T = TypeVar("T")
+
+Receive = Callable[[str, bytes, str], None]
+"""Takes the subject, the content and the reply subject of a message. It returns quickly."""
+
+
+class NatsCounts(Struct):
+    """Counters of a connection, from 0.
+
+    Attributes:
+        sent: messages passed to the client.
+        dropped: messages that were not sent, because there was no connection or too many waited.
+        received: messages received.
+        lost: received messages that were dropped, because too many waited.
+        connections: connections that were made.
+    """
+
+    sent: int = 0
+    dropped: int = 0
+    received: int = 0
+    lost: int = 0
+    connections: int = 0
+
+
+class _Message(Struct, frozen=True):
+    subject: str
+    content: bytes
+    reply: str
+
+
+class _LostError(Exception):
+    """There is no connection, for a reason that is its text, in words for people."""
+
+
+class NeedsTlsError(Exception):
+    """A server asks for TLS, for which no certificates were read yet."""
+
+
+class Subscription:
+    """What is subscribed to, over all connections, until `cancel`."""
+
+    __slots__ = ("_connection", "made", "receive", "refused_at", "subject", "wanted")
+
+    def __init__(self, connection: "NatsConnection", subject: str, receive: Receive) -> None:
+        self.subject = subject
+        self.receive = receive
+        self.wanted = True
+        self.made: NatsSubscription | None = None
+        self.refused_at: float | None = None
+        self._connection = connection
+
+    def cancel(self) -> None:
+        """Receive nothing more."""
+        if self.wanted:
+            self.wanted = False
+            self._connection.forget(self)
+
+
+class NatsConnection:
+    """A connection to any of some NATS servers. Let a supervisor run `run`.
+
+    Args:
+        options: the servers, and what they are shown.
+        name: names the client in what the server shows of its clients.
+        problems: where a lost connection and refusals are reported.
+        without: what does not happen without NATS, for the problem: "nothing is published".
+
+    Attributes:
+        counts: its counters.
+        connected: whether there is a connection now.
+        address: the server, for people: the one that is connected, or the one that was tried last.
+        max_payload: the most bytes that the server takes in one message.
+    """
+
+    def __init__(self, options: NatsOptions, name: str, problems: Reporter, without: str) -> None:
+        self.counts = NatsCounts()
+        self.connected = False
+        self.address = str(options.servers[0])
+        self.max_payload = 2**20
+        self._options = options
+        self._name = name
+        self._problems = problems
+        self._without = without
+        self._sources = [f"NATS{more}" for more in ("", ": permissions", ": large messages", ": slow", ": messages")]
+        self._quiet = {source: Quiet() for source in self._sources[1:]}
+        self._found: list[NatsAddress] = []
+        self._needs_tls = options.wants_tls
+        self._system_tls: ssl.SSLContext | None = None
+        self._files = Threads("tickboard nats files", 1)
+        self._subscriptions: dict[Subscription, None] = {}
+        self._watchers: list[Callable[[bool], None]] = []
+        self._waiting: deque[_Message | Subscription] = deque()
+        self._waiting_bytes = 0
+        self._news = asyncio.Event()
+        self._over = asyncio.Event()
+        self._client: Client | None = None
+
+    # --- what others do with it ---
+
+    def publish(self, subject: str, content: bytes, reply: str = "") -> bool:
+        """Send a message soon. Return False if it is dropped: nothing is connected, too much waits, or it is too large.
+
+        Args:
+            subject: where it is sent.
+            content: at most `max_payload` bytes.
+            reply: the subject for answers; empty: none.
+        """
+        size = len(content) + MESSAGE_BYTES
+        if len(content) > self.max_payload:
+            self._report(
+                2,
+                f"a message of {len(content)} bytes for {subject} is larger than {self.address} takes "
+                f"({self.max_payload}): raise max_payload in the configuration of the NATS server",
+            )
+        elif self.connected and self._waiting_bytes + size <= MAX_WAITING_BYTES:
+            self._waiting.append(_Message(subject, content, reply))
+            self._waiting_bytes += size
+            self._news.set()
+            return True
+        self.counts.dropped += 1
+        return False
+
+    def subscribe(self, subject: str, receive: Receive) -> Subscription:
+        """Receive the messages of a subject, which may have wildcards, over all connections.
+
+        An exception of `receive` is reported, and concerns its message alone.
+        """
+        subscription = Subscription(self, subject, receive)
+        self._subscriptions[subscription] = None
+        self._renew(subscription)
+        return subscription
+
+    def forget(self, subscription: Subscription) -> None:
+        """End a subscription."""
+        self._subscriptions.pop(subscription, None)
+        self._renew(subscription)
+
+    def watch(self, watcher: Callable[[bool], None]) -> None:
+        """Call a function with True when a connection begins, and with False when it ends."""
+        self._watchers.append(watcher)
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Wait until everything was sent and the server has answered; return whether it did in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._waiting and self.connected:
+                    await asyncio.sleep(0.01)
+                if self._client is None or not self.connected:
+                    return False
+                await self._client.flush(timeout_s)  # type: ignore[arg-type]  # its annotation says int
+        except Exception:  # noqa: BLE001  # whatever the client raises, the rest was not sent
+            return False
+        return True
+
+    # --- its life ---
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            began = time.monotonic()
+            why: list[str] = []
+            servers = [*self._options.servers, *self._found]
+            random.shuffle(servers)
+            for server in servers:
+                try:
+                    await self._serve(server)
+                except _LostError as lost:
+                    why.append(f"{server} {lost}")
+            self._problems.report(self._sources[0], f"{'; '.join(why)}: until it can be reached, {self._without}")
+            if time.monotonic() - began > WELL_S:
+                pause_s = FIRST_PAUSE_S
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _serve(self, server: NatsAddress) -> None:
+        """Connect to a server, and use the connection until it is lost.
+
+        Raises:
+            _LostError: the connection could not be made, or is lost.
+        """
+        self.address = str(server)
+        try:
+            client = await self._connect(server)
+        except NeedsTlsError:
+            self._needs_tls = True
+            client = await self._connect(server)
+        self._client = client
+        sender: asyncio.Task[BaseException | None] | None = None
+        try:
+            await self._begin(client, server)
+            sender = asyncio.create_task(self._send(client))
+            await self._watch_over(client, sender)
+        finally:
+            self._client = None
+            self._end()
+            if sender is not None:
+                sender.cancel()
+                await asyncio.wait([sender], timeout=CLOSE_S)
+            await _close(client)
+
+    async def _connect(self, server: NatsAddress) -> "Client":
+        """Return a client that is connected.
+
+        Raises:
+            _LostError: it could not be made.
+            NeedsTlsError: the server asks for TLS.
+        """
+        from tickboard.fleet.nats_client import FleetClient
+
+        tls = server.tls or self._needs_tls
+        client = FleetClient(wants_tls=tls)
+        over = self._over = asyncio.Event()
+        is_connecting = True
+
+        async def failed(error: Exception) -> None:
+            if is_connecting:
+                raise error
+            self._failed(error)
+
+        async def closed() -> None:
+            over.set()
+
+        try:
+            context, credentials = await self._read_files(tls=tls)
+            async with asyncio.timeout(CONNECT_S):
+                await client.connect(
+                    f"nats://{server.place}",
+                    error_cb=failed,
+                    closed_cb=closed,
+                    name=self._name,
+                    allow_reconnect=False,
+                    connect_timeout=CONNECT_S,  # type: ignore[arg-type]  # its annotation says int
+                    # This module asks itself whether the server still answers.
+                    ping_interval=10**9,
+                    tls=context,
+                    tls_hostname=server.certificate_name or None,
+                    user_credentials=credentials,
+                    **_login(server),
+                )
+        except Exception as error:  # whatever the client raises, there is no connection
+            await _close(client)
+            if isinstance(error, NeedsTlsError | _LostError):
+                raise
+            raise _LostError(_explained(error, server)) from error
+        except BaseException:
+            await _close(client)
+            raise
+        is_connecting = False
+        if not client.is_connected:
+            await _close(client)
+            raise _LostError("has closed the connection at once")
+        return client
+
+    async def _read_files(self, *, tls: bool) -> "tuple[ssl.SSLContext | None, RawCredentials | None]":
+        """Read the certificates and the credentials, in a thread, since a disk may hang.
+
+        Raises:
+            _LostError: a file cannot be read or used.
+        """
+
+        def read() -> "tuple[ssl.SSLContext | None, RawCredentials | None]":
+            return self._tls_context() if tls else None, _credentials(self._options.credentials)
+
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                result, error = await self._files.call(read)
+        except TimeoutError:
+            raise _LostError(f"is not tried: reading the files for it takes more than {CONNECT_S:g} s") from None
+        if error is not None:
+            raise error
+        return cast("tuple[ssl.SSLContext | None, RawCredentials | None]", result)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        """Return what is needed for TLS. Certificates of the options are read each time, since they are renewed."""
+        options = self._options
+        if not options.wants_tls:
+            self._system_tls = self._system_tls or ssl.create_default_context()
+            return self._system_tls
+        context = _used(options.ca, lambda: ssl.create_default_context(cafile=options.ca))
+        certificate = options.certificate
+        if certificate is not None:
+            _used(certificate, lambda: context.load_cert_chain(certificate, options.key))
+        return context
+
+    async def _begin(self, client: "Client", server: NatsAddress) -> None:
+        """Subscribe, and tell everyone that there is a connection."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self.max_payload = client.max_payload
+        self._found = _discovered(client, server, self._options.servers)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                for subscription in list(self._subscriptions):
+                    subscription.made = None
+                    await self._subscribe(client, subscription)
+                await client.flush(CONNECT_S)  # type: ignore[arg-type]  # its annotation says int
+        except Exception as error:
+            raise _LostError(_explained(error, server)) from error
+        self.counts.connections += 1
+        self.connected = True
+        self._problems.clear(self._sources[0], f"{server} is connected")
+        self._tell(True)
+
+    def _end(self) -> None:
+        self.counts.dropped += sum(isinstance(each, _Message) for each in self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        if self.connected:
+            self.connected = False
+            self._tell(False)
+
+    def _tell(self, connected: bool) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(connected)
+            except Exception as error:  # noqa: BLE001  # one part's failure must not end the connection
+                self._report(4, f"a part failed as the connection began or ended: {described(error)}", error)
+
+    async def _watch_over(self, client: "Client", sender: "asyncio.Task[BaseException | None]") -> None:
+        """Return never: ask again and again whether the server answers.
+
+        Raises:
+            _LostError: it does not, or the connection has ended.
+        """
+        over = asyncio.create_task(self._over.wait())
+        answer: asyncio.Task[float] | None = None
+        try:
+            while True:
+                await asyncio.wait([over, sender], timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
+                answer = asyncio.create_task(client.rtt(ANSWER_S))  # type: ignore[arg-type]  # says int
+                await asyncio.wait([answer, over, sender], return_when=asyncio.FIRST_COMPLETED)
+                if over.done() or sender.done() or client.is_closed:
+                    error = client.last_error or (sender.result() if sender.done() else None)
+                    raise _LostError("has closed the connection" if error is None else f"is lost: {_text(error)}")
+                if answer.exception() is not None:
+                    raise _LostError(f"has not answered for {ANSWER_S:g} s")
+                self._look_again(time.monotonic())
+        finally:
+            over.cancel()
+            if answer is not None and not answer.cancel() and not answer.cancelled():
+                answer.exception()  # it is known by now
+
+    def _look_again(self, now: float) -> None:
+        """Clear problems that are over, and try refused subscriptions again."""
+        for source, quiet in self._quiet.items():
+            if quiet.is_over(now):
+                self._problems.clear(source, "")
+        for subscription in self._subscriptions:
+            if subscription.refused_at is not None and now - subscription.refused_at > AGAIN_S:
+                subscription.refused_at = None
+                subscription.made = None
+                self._renew(subscription)
+
+    # --- sending and receiving ---
+
+    def _renew(self, subscription: Subscription) -> None:
+        """Subscribe or unsubscribe soon, in order with the messages."""
+        if self.connected:
+            self._waiting.append(subscription)
+            self._news.set()
+
+    async def _send(self, client: "Client") -> BaseException | None:
+        """Send what waits, while this client is in use; return why it cannot be sent."""
+        try:
+            # A client that is being closed swallows the cancellation of this task.
+            while self._client is client:
+                await self._news.wait()
+                self._news.clear()
+                while self._waiting and self._client is client:
+                    await self._send_one(client, self._waiting.popleft())
+        except Exception as error:  # noqa: BLE001  # whatever the client raises, the connection is of no use any more
+            return error
+        return None
+
+    async def _send_one(self, client: "Client", next_one: "_Message | Subscription") -> None:
+        if isinstance(next_one, Subscription):
+            await self._subscribe(client, next_one)
+            return
+        self._waiting_bytes -= len(next_one.content) + MESSAGE_BYTES
+        # It waits while the server takes nothing.
+        await client.publish(next_one.subject, next_one.content, next_one.reply)
+        self.counts.sent += 1
+
+    async def _subscribe(self, client: "Client", subscription: Subscription) -> None:
+        if not subscription.wanted:
+            made, subscription.made = subscription.made, None
+            if made is not None:
+                await made.unsubscribe()
+        elif subscription.made is None:
+
+            async def take(message: "Msg") -> None:
+                self.counts.received += 1
+                if not subscription.wanted:
+                    return
+                try:
+                    subscription.receive(message.subject, message.data, message.reply)
+                except Exception as error:  # noqa: BLE001  # it concerns this message alone
+                    self._report(4, f"a message on {message.subject[:100]} failed: {described(error)}", error)
+
+            subscription.made = await client.subscribe(
+                subscription.subject, cb=take, pending_bytes_limit=MAX_RECEIVED_BYTES
+            )
+
+    def _failed(self, error: Exception) -> None:
+        """Take an error that the client found beside what it was asked for."""
+        from nats.errors import SlowConsumerError
+
+        text = _text(error)
+        if isinstance(error, SlowConsumerError):
+            self.counts.lost += 1
+            self._report(3, f"messages of {self.address} arrive faster than they are handled: some are lost")
+        elif "permissions violation" in text.lower():
+            for subscription in self._subscriptions:
+                if f'to "{subscription.subject.lower()}"' in text.lower():
+                    subscription.refused_at = time.monotonic()
+            self._report(1, f"{self.address}: {text}: allow it in the configuration of the NATS server")
+
+    def _report(self, number: int, message: str, error: Exception | None = None) -> None:
+        source = self._sources[number]
+        self._quiet[source].failed(time.monotonic())
+        if error is None:
+            self._problems.report(source, message, kind=source)
+        else:
+            self._problems.report(source, message, error=error, kind=type(error))
+
+
+def _used(file: Path | None, use: Callable[[], T]) -> T:
+    """Return what is made of a file.
+
+    Raises:
+        _LostError: it cannot be read or used.
+    """
+    try:
+        return use()
+    except (OSError, ValueError) as error:
+        raise _LostError(f"is not tried: {file} cannot be used: {_text(error)}") from error
+
+
+def _credentials(file: Path | None) -> "RawCredentials | None":
+    if file is None:
+        return None
+    from nats.aio.client import RawCredentials
+
+    text = _used(file, file.read_text)
+    if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
+        raise _LostError(f"is not tried: {file} is not a credentials file, which holds a user's JWT and its seed")
+    return RawCredentials(text)
+
+
+def _login(server: NatsAddress) -> dict[str, Any]:
+    """Return the arguments of the client that say who it is."""
+    if server.user is None:
+        return {}
+    if server.password is None:
+        return {"token": server.user.reveal()}
+    return {"user": server.user.reveal(), "password": server.password.reveal()}
+
+
+def _discovered(client: "Client", server: NatsAddress, known: tuple[NatsAddress, ...]) -> list[NatsAddress]:
+    """Return the other servers of the cluster, as the connected one names them."""
+    places = {each.place for each in known}
+    found: list[NatsAddress] = []
+    for url in client.discovered_servers[:MAX_SERVERS]:
+        host = url.hostname or ""
+        is_address = host.replace(".", "").isdigit() or ":" in host
+        name = server.certificate_name or server.host if is_address else ""
+        other = replace(server, host=host, port=url.port or server.port, certificate_name=name)
+        if host and other.place not in places:
+            found.append(other)
+    return found
+
+
+def _text(error: BaseException) -> str:
+    """Return what an error of the client says."""
+    return one_line(str(error) or type(error).__name__, MAX_SHOWN).removeprefix("nats: ").replace("'", "")
+
+
+def _explained(error: Exception, server: NatsAddress) -> str:
+    """Return why there is no connection, and how to fix it."""
+    text = _text(error)
+    lowered = text.lower()
+    if isinstance(error, TimeoutError):
+        return f"has not answered within {CONNECT_S:g} s"
+    if "authorization violation" in lowered or "authentication" in lowered or "authorization failed" in lowered:
+        return f"refuses the login ({text}): check the user and password, the token, or the credentials file"
+    if isinstance(error, ssl.SSLError):
+        return f"cannot be reached over TLS: {text}"
+    return f"cannot be reached: {text or type(error).__name__}"
+
+
+async def _close(client: "Client") -> None:
+    """Close a client, and cut its connection if that takes long."""
+    transport = client._transport  # noqa: SLF001  # nothing public cuts a connection
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CLOSE_S):
+            await client.close()
+    writer = getattr(transport, "_io_writer", None)
+    if writer is not None:
+        with contextlib.suppress(Exception):
+            writer.transport.abort()
