@@ -40,7 +40,7 @@ SHELL_TESTS := $(patsubst %,tests/security/test_%.py,bodies deadlines gate guard
 	$(patsubst %,tests/%,contract journal loop notify output running sending server sources test_board.py)
 
 .DEFAULT_GOAL := help
-.PHONY: run test check docs coverage shell-coverage measured-tests pictures bench format lock build clean help setup page chromium proxies check-lock
+.PHONY: run test check docs coverage shell-coverage measured-tests pictures bench format lock build clean help setup page chromium proxies iproute2 check-lock
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -49,7 +49,7 @@ help: ## list these commands
 run: $(VENV)/.run page ## start the dashboard on port 3000; ARGS="run examples/dashboard.py" for another board
 	@$(BIN)/tickboard $(ARGS)
 
-test: setup page chromium proxies ## all tests: the page's, then Python's; ARGS="-k websocket" for some
+test: setup page chromium proxies iproute2 ## all tests: the page's, then Python's; ARGS="-k websocket" for some
 	@$(NPM) test
 	@$(PYTEST) $(SKIP:%=--ignore=%) $(ARGS)
 
@@ -170,3 +170,7 @@ proxies: $(BIN)/python
 
 chromium:
 	@command -v chromium >/dev/null || { $(call APT,chromium); }
+
+# For the networks that tests make. Without it, those tests are skipped.
+iproute2:
+	-@command -v ip >/dev/null || [ -x /usr/sbin/ip ] || { $(call APT,iproute2); }

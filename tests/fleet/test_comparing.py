@@ -1,0 +1,148 @@
+"""The comparison of the stress run finds what it is there to find."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fleet.comparing import Case, Found, Key, Served, Values, repeated, same
+from tests.serving import serve, wait_for
+
+NAMES = frozenset({"load"})
+CASE = Case("web-1", {"env": "prod"}, NAMES, 0, 1_000, 9_000)
+
+HOST_KEY: Key = ("load", (("core", "0"), ("host", "x")))
+WALL_KEY: Key = ("load", (("core", "0"), ("env", "prod"), ("exported_host", "x"), ("host", "web-1")))
+
+TICKS: Values = {at: at / 7000 for at in range(0, 12_000, 1000)}
+
+ALERT = {"id": "a", "timestamp": "1970-01-01T00:00:04.000Z", "severity": "info", "labels": {"core": "0"}}
+ON_WALL = {**ALERT, "id": "web-1:a", "host": "web-1", "labels": {"core": "0", "env": "prod", "host": "web-1"}}
+
+
+def board(key: Key, values: Values, *alerts: dict[str, Any]) -> Found:
+    return Found({key: values}, {key: values}, {alert["id"]: alert for alert in alerts})
+
+
+HOST, WALL = board(HOST_KEY, TICKS, ALERT), board(WALL_KEY, TICKS, ON_WALL)
+
+
+def differences(host: Found = HOST, wall: Found = WALL, case: Case = CASE) -> list[str]:
+    return [*case.of_history(host, wall), *case.of_window(host, wall), *case.of_alerts(host, wall)]
+
+
+def changed(**values: float | None) -> Found:
+    ticks = dict(TICKS)
+    for name, value in values.items():
+        at = int(name.removeprefix("at_"))
+        if value is None:
+            del ticks[at]
+        else:
+            ticks[at] = value
+    return board(WALL_KEY, ticks, ON_WALL)
+
+
+def test_a_wall_agrees_that_has_the_host_under_its_labels() -> None:
+    assert differences() == []
+
+
+def test_ticks_before_those_that_are_compared_and_the_newest_may_differ() -> None:
+    assert differences(wall=changed(at_0=None, at_11000=5.0)) == []
+
+
+@pytest.mark.parametrize("wall", [changed(at_4000=None), changed(at_4000=0.6), changed(at_4500=0.6)])
+def test_a_missing_a_wrong_and_an_invented_tick_are_found_in_history_and_in_the_window(wall: Found) -> None:
+    history, window = differences(wall=wall)
+    assert history.startswith("history of load{core=0, env=prod, exported_host=x, host=web-1}: 1970-01-01T00:00:04.")
+    assert window.startswith("window of load{")
+
+
+def test_a_series_under_other_labels_is_found() -> None:
+    wall = board(("load", (("core", "0"), ("host", "web-1"))), TICKS, ON_WALL)
+    found = differences(wall=wall)
+    assert sum("the wall None" in each for each in found) == sum("the host has None" in each for each in found) == 18
+
+
+def test_of_a_host_that_was_killed_a_wall_may_have_more_but_not_less() -> None:
+    case = replace(CASE, lost=lambda at: at == 4000)
+    host = board(HOST_KEY, {at: value for at, value in TICKS.items() if at != 4000}, ALERT)
+    assert differences(host, case=case) == []
+    assert differences(HOST, changed(at_4000=None), case) != []
+
+
+def test_ticks_of_a_host_with_another_clock_are_found_again() -> None:
+    wall = board(WALL_KEY, {at - 2000: value for at, value in TICKS.items()}, ON_WALL)
+    assert differences(wall=wall, case=replace(CASE, shift_ms=2000)) == []
+    assert differences(wall=wall) != []
+
+
+def test_a_series_that_has_left_the_window_of_the_host_only_is_compared_with_its_history() -> None:
+    host = Found({HOST_KEY: TICKS, ("x", ()): TICKS}, {("x", ()): TICKS}, HOST.alerts)
+    assert differences(host) == []
+    assert len(differences(host, changed(at_4000=0.6))) == 2
+
+
+def test_an_empty_window_is_a_difference() -> None:
+    assert differences(wall=Found(WALL.history, {}, WALL.alerts)) == ["a window is empty"]
+
+
+@pytest.mark.parametrize(
+    ("on_wall", "found"),
+    [
+        ({}, "is not on the wall"),
+        ({"b": {**ON_WALL, "id": "web-1:b"}}, "is not on the host"),
+        ({"web-1:a": {**ON_WALL, "severity": "critical"}}, "severity is 'info' on the host, 'critical' on the wall"),
+        ({"web-1:a": {**ON_WALL, "resolved": "later"}}, "resolved is None on the host, 'later' on the wall"),
+        ({"web-1:a": {**ON_WALL, "labels": {}}}, "the wall has the labels {}"),
+    ],
+)
+def test_alerts_that_differ_are_found(on_wall: dict[str, Any], found: str) -> None:
+    wall = Found(WALL.history, WALL.window, on_wall)
+    assert found in differences(wall=wall)[-1]
+
+
+def test_an_event_that_came_twice_is_found() -> None:
+    once = [("firing", ALERT), ("changed", ALERT), ("changed", ALERT), ("resolved", ALERT)]
+    assert list(repeated(once)) == []
+    assert list(repeated([*once, ("firing", ALERT)])) == ["alert a is firing twice"]
+
+
+def test_whole_numbers_are_exact_and_others_within_the_precision_of_history() -> None:
+    assert same(2.0**52, 2.0**52, 1e15)
+    assert not same(2.0**52, 2.0**52 + 1, 1e15)
+    assert same(50.0001, 50.0009, 100)
+    assert not same(50.0001, 50.0021, 100)
+    assert not same(50.0001, 50.0009, 1)
+
+
+def test_a_served_board_answers_with_its_ticks_its_window_and_its_alerts(tmp_path: Path) -> None:
+    file = tmp_path / "board.py"
+    file.write_text(BOARD)
+    flags = ["--interval=100", f"--state={tmp_path / 'state'}", f"--history={tmp_path / 'history'}"]
+    with serve("run", str(file), *flags) as server:
+        host = Served("host", server.url.rstrip("/"), "")
+        assert host.alive()
+        wait_for(lambda: len(host.events()) >= 6)
+        assert list(repeated(host.events())) == []
+        assert {alert["id"] for kind, alert in host.events()} <= host.alerts().keys()
+        key = ("number", (("kind", "whole"),))
+        window = host.window()[key]
+        wait_for(lambda: host.history(min(window), max(window) + 1, 100).get(key, {}).keys() >= window.keys())
+        assert host.history(min(window), max(window) + 1, 100)[key] == window
+    assert not host.alive()
+
+
+BOARD = """
+from tickboard import Board
+
+board = Board("Host")
+number = board.gauge("number", labels=("kind",))
+board.alert(number > 2, "{value}")
+last = 0
+
+@board.every()
+def measure():
+    global last
+    last = (last + 1) % 4
+    number.labels(kind="whole").set(last)
+"""
