@@ -15,9 +15,6 @@ from tickboard.cli.main import app
 from tickboard.cli.serving_options import Options
 from tickboard.configuration.config import config_schema, parse_config
 from tickboard.expressions.expr import STATS
-from tickboard.hub.health import Vitals
-from tickboard.running.announcer import Announcer
-from tickboard.server.app import create_app
 from tickboard.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +41,7 @@ def test_every_endpoint_is_in_the_protocol() -> None:
     board = Board()
     board.prepare(Settings())
     paths = []
-    for route in create_app(board.hub, board.intake, Announcer(board.hub), Vitals, lambda: None).routes:
+    for route in board._require_live().app.routes:
         assert isinstance(route, Route | WebSocketRoute | Mount)
         if route.path not in {"/", "/assets", "/{path:path}"}:
             paths.append(route.path)

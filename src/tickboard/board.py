@@ -27,6 +27,7 @@ from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.configuration.config import Config
 from tickboard.errors import BoardError, InputError
 from tickboard.expressions.expr import Condition, condition
+from tickboard.fleet.options import HostOptions
 from tickboard.history.board_history import BoardHistory
 from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.hub.encodings import whole
@@ -171,6 +172,7 @@ class Board(MetricDeclarations, PanelDeclarations):
         self._rules: list[Rule] = []
         self._services: dict[str, Service] = {}
         self._remote_write = RemoteWriteOptions()
+        self._host = HostOptions()
         self._alert_functions: list[tuple[str, AlertFunction]] = []
         self._marks: deque[wire.Mark] = deque(maxlen=MAX_MARKS)
         self._mark_rates = ChangeRates("marks", "by the board's program")
@@ -649,6 +651,7 @@ class Board(MetricDeclarations, PanelDeclarations):
             self._marks,
             self._described,
             self._remote_write,
+            self._host,
         )
 
     def _check_rules(self, settings: Settings) -> None:

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Collection
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -199,7 +200,7 @@ def test_swap_that_grows_is_reported_and_swap_in_use_is_not(monkeypatch: pytest.
 class Declared:
     """A host whose metrics are all declared and have the values that a test sets."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, overview: Collection[str]) -> None:
         for name, spec in METRICS.items():
             registry.gauge(name, spec.title, unit=spec.unit, labels=spec.labels, min=0, max=spec.max, forget=False)
 
@@ -243,7 +244,7 @@ def test_in_a_container_its_limits_are_shown_and_have_rules(tmp_path: Path, monk
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
     (tmp_path / "proc").mkdir()
-    monkeypatch.setattr(module, "Host", lambda registry: Host(registry, root=tmp_path))
+    monkeypatch.setattr(module, "Host", lambda registry, overview: Host(registry, root=tmp_path, overview=overview))
     board, _ = host_board()
     board.prepare(Settings())
     cards = [card.metric for card in cards_of(board)]

@@ -39,3 +39,11 @@ def test_forget_must_be_true_or_false(registry: Registry, forget: object) -> Non
     with pytest.raises(InputError, match=r"metric 'heat': forget=.*: give True or False; Board\(forget=\"5m\"\)"):
         registry.gauge("heat", labels=["host"], forget=forget)  # type: ignore[arg-type]
     assert registry.metrics == {}
+
+
+def test_a_metric_of_the_overview() -> None:
+    registry = Registry()
+    assert registry.gauge("a", overview=True).metric.overview
+    assert not registry.counter("b").metric.overview
+    with pytest.raises(InputError, match="metric 'c': overview='yes': give True or False"):
+        registry.histogram("c", overview="yes")  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ READ: dict[str, str] = {
     "/events/alerts": "viewer",
     "/metrics": "viewer",
     "/ws/metrics": "viewer",
+    "/api/about": "viewer",
     "/api/alerts": "viewer",
     "/api/alerts/spans": "viewer",
     "/api/board": "viewer",

@@ -15,9 +15,6 @@ from tests.servers import program
 from tests.serving import Served, Server, serve, serve_app
 
 from tickboard import Board, serve_in_background
-from tickboard.hub.health import Vitals
-from tickboard.running.announcer import Announcer
-from tickboard.server.app import create_app
 from tickboard.settings import Settings
 
 BOARDS = Path(__file__).parents[1] / "boards"
@@ -46,7 +43,7 @@ def writing_routes() -> list[str]:
     """Return the path of every built-in route that accepts methods other than GET and HEAD."""
     board = Board()
     board.prepare(Settings())
-    routes = create_app(board.hub, board.intake, Announcer(board.hub), Vitals, lambda: None).routes
+    routes = board._require_live().app.routes
     methods = {
         route.path.format(id="x") if "{id}" in route.path else route.path: route.methods
         for route in routes

@@ -47,6 +47,7 @@ ROUTES: tuple[Needs, ...] = (
     Needs("/ws/metrics", read="viewer", write="viewer"),
     Needs("/events/alerts", read="viewer"),
     Needs("/metrics", read="viewer"),
+    Needs("/api/about", read="viewer"),
     Needs("/api/alerts", read="viewer"),
     Needs("/api/alerts/spans", read="viewer"),
     Needs("/api/alerts/ack", write="operator"),

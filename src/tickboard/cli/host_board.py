@@ -45,6 +45,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "More of this machine": {
         "CPU cores": ("cpu_core",),
         "Load": ("load",),
+        "Load per core": ("load_per_core",),
         "Temperature": ("temperature",),
         "Switches and interrupts": ("context_switches_rate", "interrupts_rate"),
         "Pressure, everything waits": ("pressure_full",),
@@ -63,6 +64,9 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 STACKED: Final = {"cpu_mode", "memory_kind"}
 """Metrics whose series add up to a whole."""
 
+OVERVIEW: Final = ("cpu_usage", "memory_usage", "disk_space_usage", "net_rate", "load_per_core")
+"""The metrics that a wall keeps of each host."""
+
 FOLDED: Final = {"More of this machine", "Requests"}
 """Sections that begin folded, since they hold what is rarely asked for first."""
 
@@ -70,7 +74,7 @@ FOLDED: Final = {"More of this machine", "Requests"}
 def host_board() -> tuple[Board, TickboardMiddleware]:
     """Return the board of this machine, and the application that serves it and measures its requests."""
     board = Board(f"Live Dashboard · {socket.gethostname()}")
-    host = Host(board.registry)
+    host = Host(board.registry, overview=OVERVIEW)
     # This board's own requests are the only ones, so they are counted.
     measured = TickboardMiddleware(board, board.registry, count_board=True)
     board.every()(host.sample)

@@ -32,12 +32,13 @@ class Declaration(Struct, frozen=True):
     min: float | None
     max: float | None
     forget: bool
+    overview: bool = False
 
     def metric(self, kind: MetricKind) -> MetricInfo:
         """Return the declared metric.
 
         Raises:
-            InputError: a name is malformed, `labels` is a string, or `forget` is not a bool.
+            InputError: a name is malformed, `labels` is a string, or `forget` or `overview` is not a bool.
         """
         if isinstance(self.labels, str):
             text = self.labels
@@ -50,12 +51,15 @@ class Declaration(Struct, frozen=True):
             list(self.labels),
             self.min,
             self.max,
+            overview=self.overview,
         )
         check_names(metric)
         if self.forget not in (True, False):
             raise InputError(
                 f'metric {self.name!r}: forget={self.forget!r}: give True or False; Board(forget="5m") sets how long'
             )
+        if self.overview not in (True, False):
+            raise InputError(f"metric {self.name!r}: overview={self.overview!r}: give True or False")
         return metric
 
 
@@ -73,6 +77,7 @@ class MetricDeclarations(ABC):
         min: float | None = None,
         max: float | None = None,
         forget: bool = True,
+        overview: bool = False,
     ) -> Gauge:
         """Declare a metric that goes up and down: ``cpu = board.gauge("cpu_usage", "CPU Usage", unit="%")``.
 
@@ -86,11 +91,13 @@ class MetricDeclarations(ABC):
             max: the upper end.
             forget: whether a series with labels is removed when nothing is written to it for as long as the board's
                 `forget` says. Pass False for series that are written once and keep their value.
+            overview: whether walls that follow the board keep it. If no metric has it, they keep those of the first
+                six cards.
 
         Raises:
             InputError: the name is malformed, or declared already as something else.
         """
-        return self._declare(Gauge, Declaration(name, title, unit, labels, key, min, max, forget))
+        return self._declare(Gauge, Declaration(name, title, unit, labels, key, min, max, forget, overview))
 
     def counter(
         self,
@@ -103,9 +110,10 @@ class MetricDeclarations(ABC):
         min: float | None = 0,
         max: float | None = None,
         forget: bool = True,
+        overview: bool = False,
     ) -> Counter:
         """Declare a metric that is counted and shown as a rate per second; arguments and errors as for `gauge`."""
-        return self._declare(Counter, Declaration(name, title, unit, labels, key, min, max, forget))
+        return self._declare(Counter, Declaration(name, title, unit, labels, key, min, max, forget, overview))
 
     def histogram(
         self,
@@ -118,13 +126,14 @@ class MetricDeclarations(ABC):
         min: float | None = None,
         max: float | None = None,
         forget: bool = True,
+        overview: bool = False,
     ) -> Histogram:
         """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`.
 
         The board shows the average of each tick, and its percentiles as metrics of their own: ``NAME.p50``,
         ``NAME.p95`` and ``NAME.p99``.
         """
-        return self._declare(Histogram, Declaration(name, title, unit, labels, key, min, max, forget))
+        return self._declare(Histogram, Declaration(name, title, unit, labels, key, min, max, forget, overview))
 
     @abstractmethod
     def _declare(self, handle_class: type[H], declaration: Declaration) -> H:

@@ -25,6 +25,8 @@ from tickboard.alerting.keeping import Keeping
 from tickboard.alerting.log import LOG_AGE_S, AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
+from tickboard.fleet.introduction import Introduction
+from tickboard.fleet.options import HostOptions
 from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
@@ -69,6 +71,7 @@ class BoardSpec(Struct, frozen=True, eq=False):
         marks: marks from the board's program that are still to be made.
         describe: returns the board's description for the page, made in steps.
         remote_write: where its ticks are sent, if anywhere.
+        host: its name and labels among other hosts, and where it publishes, if anywhere.
     """
 
     title: str
@@ -83,6 +86,7 @@ class BoardSpec(Struct, frozen=True, eq=False):
     marks: deque[wire.Mark]
     describe: Callable[[], Generator[None, None, wire.BoardInfo]]
     remote_write: RemoteWriteOptions
+    host: HostOptions
 
 
 class RunningBoard:
@@ -128,6 +132,7 @@ class RunningBoard:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._ticks_skipped = 0
+        self._started = 0.0
         self._problems: Scope = hub.problems.scope()
         self._listeners = Listeners(declared.listeners, self._problems, hub.problems)
         self._notifiers = Notifiers(
@@ -139,8 +144,9 @@ class RunningBoard:
         # For the board that replaces this one: the sources of its alert functions, and where they resume.
         self._functions_after: list[str] = []
         self._positions_after: dict[str, int] = {}
+        introduction = Introduction(declared.host, hub, lambda: self._started, lambda: self.history is not None)
         self.app: Starlette = create_app(
-            hub, declared.intake, announcer, self._vitals, lambda: self.history, declared.routes
+            hub, declared.intake, announcer, self._vitals, lambda: self.history, introduction.about, declared.routes
         )
 
     @classmethod
@@ -252,6 +258,8 @@ class RunningBoard:
         if self._runner is not None:
             return
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        # For people, who compare it with other times.
+        self._started = time.time()
         self._runner = Runner(
             self.engine,
             self.hub,

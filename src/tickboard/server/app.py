@@ -20,6 +20,7 @@ from tickboard.server.requests.bodies import Bodies
 from tickboard.server.requests.parameters import Parameters
 from tickboard.server.requests.prefix import Slash
 from tickboard.server.requests.refusal import error_response
+from tickboard.server.routes.about import Describe, about_route
 from tickboard.server.routes.alert_spans import alert_spans_route
 from tickboard.server.routes.alerts import alert_routes
 from tickboard.server.routes.audit import audit_route
@@ -44,6 +45,7 @@ def create_app(
     announcer: Announcing,
     vitals: Callable[[], Vitals],
     history: Callable[[], History | None],
+    about: Describe,
     routes: Iterable[BaseRoute] = (),
 ) -> Starlette:
     """Return the ASGI application of one hub.
@@ -54,6 +56,7 @@ def create_app(
         announcer: stores and publishes people's actions.
         vitals: returns the state of the board's ticks.
         history: returns the board's history, or None.
+        about: returns what walls need to know of the board, made in steps.
         routes: the board's own routes; they take precedence over the built-in ones.
     """
     calls = Calls(hub)
@@ -70,6 +73,7 @@ def create_app(
             alert_stream(hub, calls),
             changes_route(history),
             *rest_routes(hub, vitals, history),
+            about_route(hub, about),
             audit_route(),
             openapi_route(),
             *alert_routes(hub, announcer),

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 import tickboard
 from tickboard.server.routes import (
+    about,
     alert_spans,
     alerts,
     audit,
@@ -30,6 +31,7 @@ from tickboard.server.routes.operations import Paths, Schema
 
 _MODULES = (
     rest,
+    about,
     audit,
     alerts,
     alert_spans,

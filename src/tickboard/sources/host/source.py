@@ -1,7 +1,7 @@
 """The source: reads all metrics of the host and writes them to a registry."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -54,13 +54,21 @@ class Host:
         registry: where to write.
         clock: returns seconds since any start, never decreasing.
         root: the root of the file system whose ``proc`` and ``sys`` are read for pressure, containers and processes.
+        overview: the names of the metrics that walls which follow the board keep.
 
     Raises:
         InputError: one of its metrics is already declared as something else.
     """
 
-    def __init__(self, registry: Registry, clock: Callable[[], float] = monotonic, root: Path = Path("/")) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        clock: Callable[[], float] = monotonic,
+        root: Path = Path("/"),
+        overview: Collection[str] = (),
+    ) -> None:
         self._registry = registry
+        self._overview = overview
         self._clock = clock
         self._gauges: dict[tuple[str, Label], Gauge] = {}
         self._readers = _readers(root)
@@ -131,7 +139,14 @@ class Host:
         low = None if metric.unit == "°C" else 0
         # A gauge is set only when its value changes, which may be never; series without a value are removed here.
         gauge = self._registry.gauge(
-            name, metric.title, unit=metric.unit, labels=metric.labels, min=low, max=metric.max, forget=False
+            name,
+            metric.title,
+            unit=metric.unit,
+            labels=metric.labels,
+            min=low,
+            max=metric.max,
+            forget=False,
+            overview=name in self._overview,
         )
         return gauge.labels(**dict(zip(metric.labels, listed(label), strict=True))) if label else gauge
 

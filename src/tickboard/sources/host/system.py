@@ -1,5 +1,6 @@
 """The machine as a whole: its load, and how long it has been up."""
 
+import os
 import sys
 import time
 from typing import Final
@@ -10,15 +11,20 @@ from tickboard.sources.host.readings import MetricSpec, Readings
 
 METRICS: Final = {
     "load": MetricSpec("Load Average", "", "span"),
+    "load_per_core": MetricSpec("Load per Core", ""),
     "uptime": MetricSpec("Uptime", "s"),
 }
 
 
 def read_load(now: float) -> Readings:
-    """Read the load averages; Windows has none."""
+    """Read the load averages, and that of a minute for each core; Windows has none."""
     if sys.platform == "win32":
         return {}  # psutil emulates it there, and it is 0 for the first seconds
-    return {("load", span): load for span, load in zip(("1m", "5m", "15m"), psutil.getloadavg(), strict=True)}
+    loads = psutil.getloadavg()
+    readings: Readings = {("load", span): load for span, load in zip(("1m", "5m", "15m"), loads, strict=True)}
+    if cores := os.cpu_count():
+        readings["load_per_core", ""] = loads[0] / cores
+    return readings
 
 
 def read_uptime(now: float) -> Readings:
