@@ -74,6 +74,38 @@ def seqs(ticks: list[Tick]) -> list[int]:
 # --- the decoder ---
 
 
+def amended(seq: int, *values: float, layout: int = 1) -> bytes:
+    return bytes((3,)) + tick(seq, *values, layout=layout)[1:]
+
+
+def test_an_amended_tick_has_the_late_values_and_changes_no_position() -> None:
+    decoder = Decoder()
+    ticks_of(decoder, series("a", "b"), tick(5, 1, 2))
+    late = decoder.amended(amended(3, math.nan, 9))
+    assert late is not None
+    assert (late.epoch, late.seq, late.time, math.isnan(late["a"]), late["b"]) == ("e", 3, 3.0, True, 9)
+    assert decoder.position == "e:5"
+    assert ticks_of(decoder, amended(6, 1, 1)) == []
+    assert seqs(ticks_of(decoder, tick(6, 1, 2))) == [6]
+
+
+@pytest.mark.parametrize("message", [tick(1, 1.0), window(1, [1.0]), b"", b"\x09abc"])
+def test_other_messages_are_no_amended_ticks(message: bytes) -> None:
+    decoder = Decoder()
+    decoder.receive(series("a"))
+    assert decoder.amended(message) is None
+
+
+@pytest.mark.parametrize(
+    "message", [amended(1, 1.0, layout=2), amended(1), amended(1, 1, 2), amended(0, 1.0), amended(2**63, 1.0), b"\x03"]
+)
+def test_an_amended_tick_that_the_protocol_does_not_allow_is_an_error(message: bytes) -> None:
+    decoder = Decoder()
+    decoder.receive(series("a"))
+    with pytest.raises(ProtocolError):
+        decoder.amended(message)
+
+
 def test_decoding_starts_with_the_newest_tick_of_the_window() -> None:
     found = ticks_of(Decoder(), series("a", "b"), window(5, [1, 2], [3, 4]), tick(7, 5, math.nan))
     assert [(one.epoch, one.seq, one.time, one.missed, one.fresh) for one in found] == [

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WINDOW, _TICK = 1, 2
+_WINDOW, _TICK, _AMENDED = 1, 2, 3
 """The kinds of binary messages."""
 
 # Little-endian: kind, flags, 0, layout, seq; then the tick's time, or the window's numbers of ticks and skipped ticks.
@@ -256,6 +256,26 @@ class Decoder:
             return self._take_tick(message)
         return self._take_window(message) if message[0] == _WINDOW else iter(())
 
+    def amended(self, message: bytes) -> Tick | None:
+        """Return an amended tick: late values of an earlier tick, NaN where they are unchanged.
+
+        It changes no position. `receive` ignores these messages.
+
+        Args:
+            message: a binary message.
+
+        Returns:
+            None: the message is of another kind.
+
+        Raises:
+            ProtocolError: the protocol does not allow the message.
+        """
+        if message[:1] != bytes((_AMENDED,)):
+            return None
+        layout, seq, time = self._tick_header(message)
+        data = message[_TICK_HEADER.size :]
+        return Tick(layout.epoch, seq, time / 1000, layout.series, data, columns=layout.columns)
+
     def _take_text(self, message: str) -> None:
         try:
             kind = _decode_type(message).type
@@ -287,10 +307,16 @@ class Decoder:
         self._layout = _layout(change.layout, change.epoch, series, len(series))
 
     def _take_tick(self, message: bytes) -> Iterator[Tick]:
+        layout, seq, time = self._tick_header(message)
+        return self._take(layout, seq, (time,), memoryview(message)[_TICK_HEADER.size :])
+
+    def _tick_header(self, message: bytes) -> tuple[_Layout, int, float]:
+        """Return the layout, the seq and the time, in milliseconds, of a tick or an amended one."""
         layout = self._layout_of(message, _TICK_HEADER.size)
         _, _, _, _, seq, time = _TICK_HEADER.unpack_from(message)
         _require_length(message, _TICK_HEADER.size + 8 * len(layout.series))
-        return self._take(layout, seq, (time,), memoryview(message)[_TICK_HEADER.size :])
+        _require_tick(seq, (time,))
+        return layout, seq, time
 
     def _take_window(self, message: bytes) -> Iterator[Tick]:
         layout = self._layout_of(message, _WINDOW_HEADER.size)
@@ -298,6 +324,7 @@ class Decoder:
         width, begin = len(layout.series), _WINDOW_HEADER.size
         _require_length(message, begin + 8 * count + 8 * count * width)
         times = struct.unpack_from(f"<{count}d", message, begin)
+        _require_tick(first, times)
         return self._take(layout, first, times, memoryview(message)[begin + 8 * count :])
 
     def _layout_of(self, message: bytes, least: int) -> _Layout:
@@ -319,10 +346,6 @@ class Decoder:
             times: milliseconds since 1970.
             rows: doubles [ticks, series].
         """
-        if not 1 <= first <= MAX_SEQ:
-            raise ProtocolError(f"a tick with the seq {first}, which is not from 1 to {MAX_SEQ}")
-        if not all(MIN_TIME_MS <= time <= MAX_TIME_MS for time in times):
-            raise ProtocolError("a tick with a time outside of the years 1 to 9999")
         begin, missed, fresh = 0, 0, False
         if self._seen is None:
             begin = 0 if self._history else max(0, len(times) - 1)
@@ -365,6 +388,13 @@ def _layout(number: int, epoch: str, series: Iterable[WatchedSeries], count: int
 
 def _series(described: SeriesInfo) -> WatchedSeries:
     return WatchedSeries(described.name, described.unit, described.labels)
+
+
+def _require_tick(seq: int, times: Sequence[float]) -> None:
+    if not 1 <= seq <= MAX_SEQ:
+        raise ProtocolError(f"a tick with the seq {seq}, which is not from 1 to {MAX_SEQ}")
+    if not all(MIN_TIME_MS <= time <= MAX_TIME_MS for time in times):
+        raise ProtocolError("a tick with a time outside of the years 1 to 9999")
 
 
 def _require_length(message: bytes, length: int) -> None:

@@ -5,7 +5,14 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from tickboard.client.decoder import Tick
+from tickboard.errors import TickboardError
 from tickboard.wire import About
+
+
+class CutOffError(TickboardError):
+    """A host was lost after its answer had begun: the rest is missing."""
+
+    status = 502
 
 
 class Link(Protocol):
@@ -22,8 +29,12 @@ class Link(Protocol):
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an ``http`` or ``websocket`` connection on to the host's own server, whose answer it gets.
 
-        The path in the scope is that on the host. If the host cannot be reached, the answer is 502, or 504 if it does
-        not answer in time.
+        The path in the scope is that on the host; `tickboard.fleet.caller` says who asks. A request that may not pass
+        is answered with 403 or 404 (`tickboard.fleet.passing`). If the host cannot be reached, the answer is 502, or
+        504 if it does not answer in time; if it has too many calls, it is 503.
+
+        Raises:
+            CutOffError: the host was lost after its answer had begun. A WebSocket is closed with 1014 instead.
         """
         ...
 
@@ -49,7 +60,7 @@ class LinkListener(Protocol):
         Args:
             link: from where.
             seq: the host's newest tick.
-            alerts: the number of its newest alert event.
+            alerts: the number of its newest alert event; -1: unknown.
             clock: the host's time, POSIX seconds; NaN: unknown.
         """
         ...

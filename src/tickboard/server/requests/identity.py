@@ -10,8 +10,10 @@ from starlette.types import Scope
 from tickboard.access.authority import listed
 from tickboard.access.credentials import id_of
 from tickboard.access.roles import Identity, may
+from tickboard.fleet.passing import person_in
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.source import Source
+from tickboard.server.requests.request_headers import head_of
 
 IDENTITY = "tickboard.identity"
 """The key in a request's scope."""
@@ -38,9 +40,14 @@ def can_log_out(identity: Identity) -> bool:
 
 
 def signed(scope: Scope, by: str) -> str:
-    """Return the name under which a change is made: that of the identity, or else the one that was sent."""
-    identity = identity_of(scope)
-    return by if identity is None else identity.name
+    """Return the name under which a change is made: that of the identity, or else the one that was sent.
+
+    A wall sends the name of the person for whom it asks. With a token, the change is made by both: `Ann via wall`.
+    """
+    identity, person = identity_of(scope), person_in(head_of(scope))
+    if identity is None:
+        return person or by
+    return f"{person} via {identity.name}" if person and identity.credential.startswith("token ") else identity.name
 
 
 def source_of(scope: Scope, intake: Intake, protocol: str) -> Source:

@@ -1,0 +1,36 @@
+"""Who asks a host through a wall: whoever calls `tickboard.fleet.link.Link.asgi` puts it into the scope."""
+
+from typing import Literal
+
+from msgspec import Struct
+from starlette.types import Scope
+
+CALLER = "tickboard.caller"
+"""The key in a scope."""
+
+CallerRole = Literal["viewer", "operator"]
+"""What a caller may do on a host. An admin of the wall is an operator there."""
+
+MAX_NAME = 200
+"""The most characters of a caller's name that reach a host."""
+
+
+class Caller(Struct, frozen=True):
+    """Somebody who asks a host through a wall.
+
+    Attributes:
+        role: what they may do. A host allows no more than it allows the wall.
+        name: the person, as the host records who acknowledged an alert; empty: unknown.
+    """
+
+    role: CallerRole = "viewer"
+    name: str = ""
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Return who makes a request: a viewer, unless the scope says otherwise."""
+    caller: Caller = scope.get(CALLER, VIEWER)
+    return caller
+
+
+VIEWER = Caller()
