@@ -1,7 +1,7 @@
 """The audit: bounded, and a flood of one kind displaces no other kind."""
 
 from tickboard.access.audit import MAX_TEXT, MOST, SAME_S, Audit, differences
-from tickboard.access.records import Link, Person, Records, Token
+from tickboard.access.records import LoginLink, Person, Records, Token
 
 
 def test_entries_are_the_newest_first() -> None:
@@ -56,7 +56,7 @@ def test_changes_of_the_access_file_are_described() -> None:
     before = Records(
         people=(*(Person(name, "viewer") for name in ("gone", "bob", "eve")), Person("ann", "viewer", "a")),
         tokens=(Token("old", "viewer", "1" * 64, 0.0),),
-        links=(Link("f", "ann", 1.0),),
+        links=(LoginLink("f", "ann", 1.0),),
     )
     after = Records(
         people=(
@@ -66,7 +66,7 @@ def test_changes_of_the_access_file_are_described() -> None:
             Person("new", "operator"),
         ),
         tokens=(Token("ci", "sender", "2" * 64, 0.0),),
-        links=(Link("f", "ann", 1.0), Link("g", "bob", 1.0)),
+        links=(LoginLink("f", "ann", 1.0), LoginLink("g", "bob", 1.0)),
     )
     found = {
         ("gone", "the user was removed"),

@@ -13,7 +13,7 @@ import pytest
 from tickboard.access import file as module
 from tickboard.access.file import AccessError, AccessFile, NoAccessFile, default_access_path
 from tickboard.access.links import new_link
-from tickboard.access.records import Link, Person, Records, Token
+from tickboard.access.records import LoginLink, Person, Records, Token
 from tickboard.errors import InputError
 
 ANN = Person("ann", "viewer")
@@ -75,7 +75,7 @@ def test_a_stamp_differs_after_each_change(file: AccessFile) -> None:
 
 
 def test_what_has_ended_leaves_the_file_with_the_next_change(file: AccessFile) -> None:
-    file.change(lambda records: records.with_link(Link("f", "admin", 1.0, "admin")))
+    file.change(lambda records: records.with_link(LoginLink("f", "admin", 1.0, "admin")))
     assert file.change(lambda records: records.with_person(ANN)).links == ()
 
 

@@ -14,7 +14,7 @@ from tickboard.access.records import (
     MAX_SESSIONS_OF,
     MAX_TOKENS,
     SESSION_S,
-    Link,
+    LoginLink,
     Person,
     Records,
     Session,
@@ -56,7 +56,7 @@ def test_a_person_is_found_whatever_the_case() -> None:
         (lambda records: records.with_password("bob", "h"), "no user 'bob': the users are Ann"),
         (lambda records: records.without_person("bob"), "no user 'bob'"),
         (lambda records: Records().without_person("bob"), "there are none"),
-        (lambda records: records.with_link(Link("f", "bob", NOW)), "no user 'bob'"),
+        (lambda records: records.with_link(LoginLink("f", "bob", NOW)), "no user 'bob'"),
         (lambda records: records.with_token(Token("ci", "admin", "f", NOW)), "viewer, sender or operator"),
         (lambda records: records.with_token(Token("\t", "viewer", "f", NOW)), "1 to 64 visible characters"),
         (lambda records: records.with_token(Token("c\u202ei", "viewer", "f", NOW)), "1 to 64 visible characters"),
@@ -88,7 +88,7 @@ def test_a_name_is_the_same_in_either_form_of_its_letters_and_in_any_case() -> N
 
 def test_a_new_password_ends_the_sessions_and_links_of_the_person_alone() -> None:
     records = WITH_ANN.with_person(Person("bob", "viewer")).with_session(session()).with_session(session("bob", "t"))
-    records = records.with_link(Link("f", "Ann", NOW + 1)).with_link(Link("g", "bob", NOW + 1))
+    records = records.with_link(LoginLink("f", "Ann", NOW + 1)).with_link(LoginLink("g", "bob", NOW + 1))
     after = records.with_password("ann", "other")
     assert [each.name for each in after.sessions] == ["bob"]
     assert [each.name for each in after.links] == ["bob"]
@@ -97,7 +97,7 @@ def test_a_new_password_ends_the_sessions_and_links_of_the_person_alone() -> Non
 
 
 def test_a_new_role_ends_what_has_a_role_of_its_own() -> None:
-    own, link = Session("f", "ann", NOW, NOW, "admin"), Link("g", "Ann", NOW, "admin")
+    own, link = Session("f", "ann", NOW, NOW, "admin"), LoginLink("g", "Ann", NOW, "admin")
     records = WITH_ANN.with_session(session()).with_session(own).with_link(link).with_session(session("bob", "t"))
     changed = records.with_role("ann", "viewer")
     assert changed.people == (Person("Ann", "viewer", "hash"),)
@@ -106,7 +106,7 @@ def test_a_new_role_ends_what_has_a_role_of_its_own() -> None:
 
 
 def test_so_does_removing_the_person() -> None:
-    after = WITH_ANN.with_session(session()).with_link(Link("f", "Ann", NOW + 1)).without_person("ANN")
+    after = WITH_ANN.with_session(session()).with_link(LoginLink("f", "Ann", NOW + 1)).without_person("ANN")
     assert after == Records()
 
 
@@ -132,7 +132,7 @@ def test_a_token_may_have_the_id_of_another_as_its_name() -> None:
 
 
 def test_a_link_can_be_used_until_it_expires_or_is_removed() -> None:
-    records = WITH_ANN.with_link(Link("f", "Ann", NOW + LINK_S))
+    records = WITH_ANN.with_link(LoginLink("f", "Ann", NOW + LINK_S))
     assert records.link("f", NOW + LINK_S - 1) is not None
     assert records.link("f", NOW + LINK_S) is None
     assert records.link("g", NOW) is None
@@ -153,7 +153,7 @@ def test_what_has_ended_is_not_current() -> None:
             session(secret="2", used=NOW - IDLE_S),
             session(secret="3", started=NOW - SESSION_S),
         ),
-        links=(Link("f", "Ann", NOW), Link("g", "Ann", NOW + 1)),
+        links=(LoginLink("f", "Ann", NOW), LoginLink("g", "Ann", NOW + 1)),
     )
     current = records.current(NOW)
     assert [each.expires for each in current.tokens] == [None, NOW + 1]
@@ -164,9 +164,9 @@ def test_what_has_ended_is_not_current() -> None:
 def test_the_oldest_sessions_and_links_give_way() -> None:
     full = Records(
         sessions=tuple(session(f"user {number}", str(number)) for number in range(MAX_SESSIONS)),
-        links=tuple(Link(str(number), "Ann", NOW, "admin") for number in range(MAX_LINKS)),
+        links=tuple(LoginLink(str(number), "Ann", NOW, "admin") for number in range(MAX_LINKS)),
     )
-    after = full.with_session(session(secret="new")).with_link(Link("new", "Ann", NOW, "admin"))
+    after = full.with_session(session(secret="new")).with_link(LoginLink("new", "Ann", NOW, "admin"))
     assert len(after.sessions) == MAX_SESSIONS
     assert after.sessions[-1].fingerprint == fingerprint("new")
     assert len(after.links) == MAX_LINKS

@@ -13,7 +13,7 @@ from tests.serving import Server, serve
 
 from tickboard.access.credentials import fingerprint, new_secret
 from tickboard.access.links import new_link
-from tickboard.access.records import Link
+from tickboard.access.records import LoginLink
 
 
 class Board:
@@ -180,7 +180,7 @@ def test_a_link_for_a_person_has_their_role(board: Board) -> None:
 def test_a_link_expires(board: Board) -> None:
     secret = new_secret()
     # A change removes what has expired, so write it to the file directly.
-    expired = Link(fingerprint(secret), "admin", time.time() + 1.5, "admin")
+    expired = LoginLink(fingerprint(secret), "admin", time.time() + 1.5, "admin")
     board.accounts.file.change(lambda records: records.with_link(expired))
     with board.browser() as browser:
         board.server.wait_for(lambda: time.time() > expired.expires)

@@ -4,7 +4,7 @@ import time
 
 from tickboard.access.credentials import fingerprint, new_secret
 from tickboard.access.file import AccessFile
-from tickboard.access.records import LINK_S, SOMEBODY, Link
+from tickboard.access.records import LINK_S, SOMEBODY, LoginLink
 
 
 def new_link(file: AccessFile, name: str | None) -> str:
@@ -20,6 +20,6 @@ def new_link(file: AccessFile, name: str | None) -> str:
     """
     secret = new_secret()
     known, expires = fingerprint(secret), time.time() + LINK_S
-    link = Link(known, SOMEBODY, expires, "admin") if name is None else Link(known, name, expires)
+    link = LoginLink(known, SOMEBODY, expires, "admin") if name is None else LoginLink(known, name, expires)
     file.change(lambda records: records.with_link(link))
     return secret

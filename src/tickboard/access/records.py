@@ -98,7 +98,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
     role: Role | None = None
 
 
-class Link(Struct, frozen=True, omit_defaults=True):
+class LoginLink(Struct, frozen=True, omit_defaults=True):
     """A link that logs somebody in once. Its fields are those of the session that it begins."""
 
     fingerprint: str
@@ -114,7 +114,7 @@ class Records(Struct, frozen=True, omit_defaults=True):
     people: tuple[Person, ...] = ()
     tokens: tuple[Token, ...] = ()
     sessions: tuple[Session, ...] = ()
-    links: tuple[Link, ...] = ()
+    links: tuple[LoginLink, ...] = ()
 
     # --- people ---
 
@@ -243,7 +243,7 @@ class Records(Struct, frozen=True, omit_defaults=True):
         )
         return replace(self, sessions=sessions)
 
-    def with_link(self, link: Link) -> "Records":
+    def with_link(self, link: LoginLink) -> "Records":
         """Add a one-time link.
 
         Raises:
@@ -257,7 +257,7 @@ class Records(Struct, frozen=True, omit_defaults=True):
         """Remove a link, since it was used."""
         return replace(self, links=tuple(each for each in self.links if each.fingerprint != fingerprint))
 
-    def link(self, fingerprint: str, now: float) -> Link | None:
+    def link(self, fingerprint: str, now: float) -> LoginLink | None:
         """Return a link that can be used; None: there is none with this fingerprint."""
         return next((each for each in self.links if each.fingerprint == fingerprint and now < each.expires), None)
 

@@ -26,7 +26,7 @@ MAX_ANSWER_BYTES = 2**26
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class Answer(Struct, frozen=True):
+class HostAnswer(Struct, frozen=True):
     """A host's answer.
 
     Attributes:
@@ -70,7 +70,7 @@ async def fetch(
     caller: Caller = VIEWER,
     timeout_s: float = TIMEOUT_S,
     most_bytes: int = MAX_ANSWER_BYTES,
-) -> Answer:
+) -> HostAnswer:
     """Ask a host, and return its whole answer. If the host cannot be reached, its link answers, with 502, 503 or 504.
 
     Args:
@@ -100,7 +100,7 @@ async def fetch(
                     raise RefusedError(f"{link.address}: the answer to {path} is longer than {most_bytes} bytes")
     except TimeoutError:
         raise RefusedError(f"{link.address}: the answer to {path} takes over {timeout_s:g} s") from None
-    return Answer(answer.status, answer.headers, b"".join(chunks))
+    return HostAnswer(answer.status, answer.headers, b"".join(chunks))
 
 
 @asynccontextmanager

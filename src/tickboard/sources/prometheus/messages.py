@@ -62,7 +62,7 @@ Columns = NDArray[np.intp]
 Floats = NDArray[np.float64]
 
 
-class About(Struct, frozen=True):
+class NewSeries(Struct, frozen=True):
     """The description of a new series."""
 
     name: str
@@ -75,7 +75,7 @@ class SeriesV2(Struct, frozen=True):
     """A series of version 2 that was read field by field."""
 
     key: bytes
-    about: Callable[[], About]
+    about: Callable[[], NewSeries]
     samples: list[tuple[float, float]]
     histograms: list[NativeHistogram]
 
@@ -200,14 +200,14 @@ class RequestV2:
             raise PayloadError(f"a series refers to a symbol beyond the {len(self._hashes)} of the request")
         return self._hashes[references].tobytes()
 
-    def _about(self, references: list[int], metadata: Extent) -> About:
+    def _about(self, references: list[int], metadata: Extent) -> NewSeries:
         kind, unit = UNKNOWN, 0
         for number, wire, value, _ in fields(self.data, *metadata):
             if wire == VARINT:
                 kind, unit = (value, unit) if number == 1 else (kind, value) if number == 4 else (kind, unit)
         words = [self._text(reference) for reference in references]
         name, labels = split_name(list(zip(words[::2], words[1::2], strict=True)))
-        return About(name, labels, kind, self._text(unit) if 0 < unit < len(self._symbols) else "")
+        return NewSeries(name, labels, kind, self._text(unit) if 0 < unit < len(self._symbols) else "")
 
     def _text(self, reference: int) -> str:
         symbol = self._symbols[reference]

@@ -35,8 +35,8 @@ from tickboard.sources.prometheus.messages import (
     UNKNOWN,
     ZERO,
     ZERO_SIZE,
-    About,
     Extent,
+    NewSeries,
     RequestV2,
     check_labels,
     check_samples,
@@ -248,10 +248,10 @@ class RemoteWrite:
             self._writer.write(data, batch)
             yield
 
-    def _about(self, key: bytes) -> About:
+    def _about(self, key: bytes) -> NewSeries:
         name, labels = split_name([read_label(key, begin, stop) for _, _, begin, stop in fields(key)])
         kind, unit = self._types.get(name) or self._types.get(name.rpartition("_")[0]) or (UNKNOWN, "")
-        return About(name, labels, kind, unit)
+        return NewSeries(name, labels, kind, unit)
 
     # --- version 2 ---
 

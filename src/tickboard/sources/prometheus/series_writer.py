@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tickboard.errors import PayloadError
 from tickboard.metrics.source import STATE_S, Source
 from tickboard.sources.prometheus.classic_histograms import ClassicHistograms, Labels, Part
-from tickboard.sources.prometheus.messages import MAX_HISTOGRAMS, UNKNOWN, About, Columns, Floats, samples_at_ends
+from tickboard.sources.prometheus.messages import MAX_HISTOGRAMS, UNKNOWN, Columns, Floats, NewSeries, samples_at_ends
 from tickboard.sources.prometheus.native_histograms import NativeHistogram
 
 MAX_SPELLINGS = 100_000
@@ -86,7 +86,7 @@ class SeriesWriter:
     def take(
         self,
         key: bytes,
-        about: Callable[[], About],
+        about: Callable[[], NewSeries],
         samples: list[tuple[float, float]],
         histograms: list[NativeHistogram],
         batch: Batch,
@@ -108,7 +108,7 @@ class SeriesWriter:
             self._take_native(key, about, histogram, batch)
             yield
 
-    def _open(self, key: bytes, about: Callable[[], About]) -> int | Part:
+    def _open(self, key: bytes, about: Callable[[], NewSeries]) -> int | Part:
         """Return the column of a new series, or the part of a histogram that it is."""
         series = self._described(key, about)
         if isinstance(series, int):
@@ -134,7 +134,7 @@ class SeriesWriter:
             self._totals[column] = is_total
         return column
 
-    def _described(self, key: Hashable, about: Callable[[], About]) -> About | int:
+    def _described(self, key: Hashable, about: Callable[[], NewSeries]) -> NewSeries | int:
         """Return the description of a new series, or `REFUSED` or below."""
         source = self._source
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
@@ -146,7 +146,9 @@ class SeriesWriter:
             return source.refuse(_NAMELESS, f"a series with the labels {series.labels[:3]} has no __name__: send one")
         return series
 
-    def _take_native(self, key: bytes, about: Callable[[], About], histogram: NativeHistogram, batch: Batch) -> None:
+    def _take_native(
+        self, key: bytes, about: Callable[[], NewSeries], histogram: NativeHistogram, batch: Batch
+    ) -> None:
         source = self._source
         batch.histograms += 1
         if batch.histograms > MAX_HISTOGRAMS:
