@@ -16,9 +16,11 @@ from tickboard.alerting.host_alerts import (
     keep_only,
     receive,
     wall_alert,
+    wall_mark,
 )
 from tickboard.alerting.log import AlertEvent, AlertLog, EventKind, HostPosition
-from tickboard.wire import Acknowledgement, Alert, Silence
+from tickboard.errors import InputError
+from tickboard.wire import Acknowledgement, Alert, Mark, Silence
 
 T1, T2 = "2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z"
 NOW = 1_769_860_800.0
@@ -38,6 +40,23 @@ def test_an_alert_has_the_name_of_its_host() -> None:
     made = alert()
     assert (made.id, made.host, made.labels) == ("web-1:a", "web-1", {"host": "web-1", "core": "0"})
     assert host_id(made) == "a"
+
+
+def test_the_times_of_a_host_fit_its_ticks_on_the_wall() -> None:
+    made = Alert("a", "m", "info", T1, started="2026-01-31T11:59:00Z", seen=T2, resolved=T2)
+    moved = wall_alert(made, "web-1", {}, -60_000)
+    assert (moved.timestamp, moved.started, moved.seen, moved.resolved) == (
+        "2026-01-31T11:59:00.000Z",
+        "2026-01-31T11:58:00.000Z",
+        T1,
+        T1,
+    )
+    mark = wall_mark(Mark("m", "deployed\n1.4", T1, "ci", T2), "web-1", 60_000)
+    assert mark == Mark("web-1:m", "web-1: deployed 1.4", T2, "ci", "2026-01-31T12:02:00.000Z")
+    assert wall_mark(Mark("m", "x" * 300, T1, ""), "web-1").until is None
+    assert wall_alert(made, "web-1", {}, -(10**15)).timestamp == "1970-01-01T00:00:00.000Z"
+    with pytest.raises(InputError, match="timestamp=noon"):
+        wall_alert(Alert("a", "m", "info", "noon"), "web-1", {})
 
 
 def test_an_episode_fires_once_and_is_resolved_once() -> None:

@@ -11,8 +11,10 @@ from collections.abc import Container
 from msgspec.structs import replace
 
 from tickboard.alerting.log import AlertEvent, AlertLog, EventKind
-from tickboard.times import time_text
-from tickboard.wire import Alert
+from tickboard.alerting.marks import MAX_TEXT
+from tickboard.output.text import one_line
+from tickboard.times import MAX_TIME_MS, parse_time, time_text
+from tickboard.wire import Alert, Mark
 
 FORGOTTEN = "host forgotten"
 """The reason for which the alerts of a host end that is no longer followed."""
@@ -21,15 +23,58 @@ LOST = "not known to its host any more"
 """The reason for which an alert ends that its host has lost, for example since it keeps no log."""
 
 
-def wall_alert(alert: Alert, host: str, labels: dict[str, str]) -> Alert:
+def wall_alert(alert: Alert, host: str, labels: dict[str, str], shift_ms: int = 0) -> Alert:
     """Return an alert of a host as it is on the wall.
 
     Args:
         alert: the alert as the host sends it.
         host: the host's name.
         labels: its labels on the wall.
+        shift_ms: what is added to its times, so that they fit those of the host's ticks on the wall.
+
+    Raises:
+        InputError: one of its times cannot be read.
     """
-    return replace(alert, id=wall_id(host, alert.id), host=host, labels=labels)
+    return replace(
+        alert,
+        id=wall_id(host, alert.id),
+        host=host,
+        labels=labels,
+        timestamp=wall_time("timestamp", alert.timestamp, shift_ms),
+        started=wall_time("started", alert.started, shift_ms) if alert.started else "",
+        seen=wall_time("seen", alert.seen, shift_ms) if alert.seen else "",
+        resolved=None if alert.resolved is None else wall_time("resolved", alert.resolved, shift_ms),
+    )
+
+
+def wall_mark(mark: Mark, host: str, shift_ms: int = 0) -> Mark:
+    """Return a mark of a host as it is on the wall: its text begins with the host's name.
+
+    Args:
+        mark: the mark as the host sends it.
+        host: the host's name.
+        shift_ms: as for `wall_alert`.
+
+    Raises:
+        InputError: one of its times cannot be read.
+    """
+    return replace(
+        mark,
+        id=wall_id(host, mark.id),
+        text=one_line(f"{host}: {mark.text}", MAX_TEXT),
+        by=one_line(mark.by, MAX_TEXT),
+        timestamp=wall_time("timestamp", mark.timestamp, shift_ms),
+        until=None if mark.until is None else wall_time("until", mark.until, shift_ms),
+    )
+
+
+def wall_time(name: str, time: str, shift_ms: int) -> str:
+    """Return a host's time as it is on the wall, RFC 3339 in UTC with milliseconds.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return time_text(min(max(parse_time(name, time, 0) + shift_ms, 0), MAX_TIME_MS))
 
 
 def wall_id(host: str, id: str) -> str:  # the wire's name
