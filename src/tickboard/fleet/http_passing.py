@@ -6,6 +6,7 @@ wait: at most a few chunks or messages of a call are in memory. When either side
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
@@ -137,7 +138,7 @@ class HttpPassing:
             await answer_refusal(scope, send, 504, f"{self._shown} does not answer")
             return
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-            await answer_refusal(scope, send, 502, f"{self._shown} cannot be reached: {_why(error)}")
+            await answer_refusal(scope, send, 502, f"{self._shown} cannot be reached: {why_lost(error)}")
             return
         try:
             await self._pass_back(answer, scope, send)
@@ -154,7 +155,7 @@ class HttpPassing:
             async for chunk in answer.aiter_raw():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except httpx.HTTPError as error:
-            raise CutOffError(f"{self._shown} was lost: {_why(error)}") from error
+            raise CutOffError(f"{self._shown} was lost: {why_lost(error)}") from error
         await send({"type": "http.response.body", "body": b""})
 
     def _why_useless(self, status: int) -> str:
@@ -189,7 +190,7 @@ class HttpPassing:
             why = self._why_useless(status)
             await answer_refusal(scope, send, 502 if why else status, why or f"{self._shown}: {reason(error)}")
         except (*LOST, ValueError) as error:
-            await answer_refusal(scope, send, 502, f"{self._shown} cannot be reached: {_why(error)}")
+            await answer_refusal(scope, send, 502, f"{self._shown} cannot be reached: {why_lost(error)}")
         else:
             try:
                 await send({"type": "websocket.accept", "subprotocol": socket.subprotocol, "headers": []})
@@ -278,5 +279,13 @@ async def first_of(*calls: Callable[[], Awaitable[None]]) -> None:
         task.result()
 
 
-def _why(error: BaseException) -> str:
-    return one_line(str(error) or type(error).__name__, MAX_REASON)
+def why_lost(error: BaseException) -> str:
+    """Return why a host cannot be reached, on one line: what the system says, if it says something."""
+    found = str(error) or type(error).__name__
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.errno and inner.strerror:
+            # asyncio writes its own text for a refused connection.
+            found = os.strerror(inner.errno) if isinstance(inner, ConnectionError) else inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    return one_line(found, MAX_REASON)
