@@ -281,3 +281,13 @@ def test_stats_are_read_in_steps_and_omit_series_removed_meanwhile(monkeypatch: 
     found = whole(steps)
     assert set(found) == {"a", "b", "c", "d"}
     assert all(stats.last == 1 for stats in found.values())
+
+
+def test_a_series_that_comes_and_leaves_between_two_ticks_does_not_keep_ticks_from_being_made() -> None:
+    registry = Registry()
+    engine = Engine(registry, [], 5, "e", lambda: "id")
+    engine.tick(1.0, 1.0)
+    gauge = registry.gauge("disk", labels=("mount",))
+    gauge.labels(mount="/").set(1)
+    gauge.remove(mount="/")
+    assert engine.tick(2.0, 1.0).seq == 2

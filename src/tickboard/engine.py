@@ -23,7 +23,7 @@ from tickboard.durations import Durations
 from tickboard.metrics.earlier import EarlierTicks, Recall
 from tickboard.metrics.inheritance import inherit
 from tickboard.metrics.intake import Intake
-from tickboard.metrics.late import Amendment, LateSamples
+from tickboard.metrics.late import Amendment, LateRows, LateSamples
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.selection import Selection
 from tickboard.metrics.series import Series
@@ -59,7 +59,7 @@ class TickResult(Struct, frozen=True):
     row: Floats
     events: list[AlertEvent]
     amended: Sequence[Amendment] = field(default_factory=list)
-    late: Sequence[LateSamples] = field(default_factory=list)
+    late: Sequence[LateSamples | LateRows] = field(default_factory=list)
     set_back_s: float = 0.0
 
 
@@ -112,7 +112,7 @@ class Engine:
         self._elapsed_s = self._passed_s = self._unseen_s = self._set_back_s = 0.0
         self._left: list[int] = []
         self._amended: list[Amendment] = []
-        self._late: list[LateSamples] = []
+        self._late: list[LateSamples | LateRows] = []
         self._events: list[AlertEvent] = []
         # The last tick's time, and the wall clock at that tick.
         self._last_time = self._last_now = -math.inf
@@ -146,11 +146,11 @@ class Engine:
             self._begin_epoch(now)
         self._last_now = now
         now = max(now, self._last_time + 0.001)
+        # Allocate memory before values are taken, since that can fail. A series may have come and left in between.
+        self.window.reserve(self.registry.width)
         self._clear_left()
         self._take_amended()
         self._take_recalled()
-        # Allocate memory before values are taken, since that can fail.
-        self.window.reserve(self.registry.width)
         row = self.registry.collect(self._elapsed_s)
         self._elapsed_s = 0.0
         # Another thread may add a series at any time. The rules see the series of this binding, so the window needs
