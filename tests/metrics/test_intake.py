@@ -6,10 +6,11 @@ import re
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from tests.metrics.sending import Bench, count, total
 
 from tickboard.engine import Engine
-from tickboard.errors import LimitError
+from tickboard.errors import InputError, LimitError
 from tickboard.metrics import intake as intake_module
 from tickboard.metrics import source as source_module
 from tickboard.metrics.distribution import Distribution
@@ -17,6 +18,7 @@ from tickboard.metrics.intake import Intake
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.source import REFUSED, Source
 from tickboard.metrics.stats import Aggregate
+from tickboard.wire import MetricInfo
 
 # --- counters, histograms ---
 
@@ -732,3 +734,74 @@ def test_a_sender_that_may_write_everything_has_all_places() -> None:
     refused = sender.take_refusal()
     assert refused is not None
     assert refused.samples == 100
+
+
+# --- series of other boards ---
+
+CPU = MetricInfo("cpu", "CPU", "%", "gauge", ["host"], 0, 100, True)
+RATE = MetricInfo("requests", "Requests", "req/s", "counter", ["host"])
+HOST = (("host", "web-1"), ("a", "b"))
+
+
+def test_a_series_of_another_board_keeps_its_description_and_the_order_of_its_labels() -> None:
+    bench = Bench()
+    source = bench.intake.source("hosts")
+    columns = [source.follow("cpu", CPU, HOST), source.follow("requests", RATE, HOST)]
+    source.set(columns, [5.0, 7.0])
+    bench.tick(2)
+    # A counter's values are rates already.
+    assert bench.row() == {'cpu{host="web-1",a="b"}': 5, 'requests{host="web-1",a="b"}': 7}
+    assert bench.registry.metrics == {"cpu": CPU, "requests": RATE}
+    assert source.follow("again", CPU, HOST) == columns[0] == source.known["cpu"] == source.known["again"]
+
+
+@pytest.mark.parametrize("other", [replace(CPU, unit=""), replace(CPU, kind="counter")])
+def test_a_metric_of_another_kind_or_unit_is_refused(other: MetricInfo) -> None:
+    bench = Bench()
+    source = bench.intake.source("hosts")
+    source.follow("cpu", CPU, HOST)
+    with pytest.raises(
+        InputError, match=r"metric 'cpu' is a gauge in '%' here, not a (gauge without a unit|counter in '%')"
+    ):
+        source.follow("other", other, (("host", "web-2"),))
+
+
+def test_malformed_series_of_other_boards_are_refused() -> None:
+    source = Bench().intake.source("hosts")
+    for metric, labels in (
+        (replace(CPU, name="c p u"), HOST),
+        (replace(CPU, labels=["a b"]), HOST),
+        (replace(CPU, title="x" * 300), HOST),
+        (CPU, (("host", "x" * 2_000),)),
+    ):
+        with pytest.raises(InputError):
+            source.follow("x", metric, labels)
+    assert source.known == {}
+
+
+def test_series_of_other_boards_are_limited_by_the_board_alone_if_the_source_says_so() -> None:
+    bench = Bench(max_series=2, max_series_per_source=1)
+    source = bench.intake.source("hosts")
+    source.follow(1, CPU, (("host", "1"),))
+    with pytest.raises(LimitError, match="hosts is at its limit of 1 series"):
+        source.follow(2, CPU, (("host", "2"),))
+    source.most = 10
+    source.follow(2, CPU, (("host", "2"),))
+    with pytest.raises(LimitError, match="the board is at its limit of 2 series"):
+        source.follow(3, CPU, (("host", "3"),))
+    with pytest.raises(LimitError):
+        source.follow(4, RATE, (("host", "3"),))
+    assert list(bench.registry.metrics) == ["cpu"]
+
+
+def test_series_are_dropped_at_once_with_their_metric() -> None:
+    bench = Bench()
+    source = bench.intake.source("hosts")
+    first, second = (source.follow(host, CPU, (("host", host),)) for host in ("1", "2"))
+    own = bench.registry.gauge("own")
+    bench.intake.drop([first, 99, own.columns[0]])
+    assert [one.key for one in bench.registry.series] == ['cpu{host="2"}', "own"]
+    bench.intake.drop([second])
+    assert list(bench.registry.metrics) == ["own"]
+    assert source.known == {}
+    assert source.series == 0

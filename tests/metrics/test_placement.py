@@ -12,6 +12,7 @@ from tests.metrics.sending import WINDOW, Bench
 
 from tickboard.metrics import placement as module
 from tickboard.metrics.distribution import Distribution
+from tickboard.metrics.late import LateRows, LateSamples
 from tickboard.metrics.source import Source
 
 NAMES = ("a", "b", "c")
@@ -168,6 +169,7 @@ def late(bench: Bench) -> list[tuple[int, float, float]]:
     return [
         sample
         for each in happened.late
+        if isinstance(each, LateSamples)
         for sample in zip(each.columns.tolist(), each.values.tolist(), each.times.tolist(), strict=True)
     ]
 
@@ -246,3 +248,65 @@ def test_a_sample_at_the_time_of_the_only_tick_is_recorded_there() -> None:
     bench.send(source, "g", (5, bench.time))
     bench.tick()
     assert bench.history("g") == [5, 5]
+
+
+# --- rows of several series ---
+
+
+def filled(bench: Bench, times: list[float], rows: list[list[float]]) -> tuple[int, list[LateRows]]:
+    """Fill the series a, b, … and return how many values were dropped, and what the next tick hands to history."""
+    source = bench.intake.source("test")
+    columns = np.array([source.gauge(name, name) for name in NAMES[: len(rows[0])]], np.intp)
+    dropped = bench.intake.fill(columns, np.array(times), np.array(rows))
+    happened = bench.engine.tick(bench.time + 1, 1.0)
+    bench.time += 1
+    return dropped, [each for each in happened.late if isinstance(each, LateRows)]
+
+
+def test_rows_go_to_the_ticks_of_their_times_and_hold_no_longer() -> None:
+    bench, _ = ticked(0)
+    now = bench.time
+    assert filled(bench, [now - 2, now], [[1, 10], [3, math.nan]]) == (0, [])
+    assert bench.history("a") == [None, None, 1, None, 3, None]
+    assert bench.history("b") == [None, None, 10, None, None, None]
+
+
+def test_rows_change_values_and_leave_others() -> None:
+    bench, _ = ticked(0)
+    now = bench.time
+    filled(bench, [now - 1, now], [[1, 10], [2, 20]])
+    assert filled(bench, [now], [[math.nan, 21]]) == (0, [])
+    assert bench.history("a")[-4:] == [1, 2, None, None]
+    assert bench.history("b")[-4:] == [10, 21, None, None]
+
+
+def test_values_without_a_tick_of_their_time_are_dropped() -> None:
+    bench, _ = ticked(0)
+    bench.tick(3)
+    now = bench.time
+    assert filled(bench, [now - 2, now - 1, now], [[1, 2], [3, math.nan], [5, 6]]) == (3, [])
+    bench.tick()
+    assert filled(bench, [bench.time + 1], [[1]])[0] == 1
+
+
+def test_rows_older_than_the_window_go_to_history_as_far_back_as_it_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, source = ticked(30)
+    now = bench.time
+    dropped, [late] = filled(bench, [now - 31, now - 30, now - 20], [[1, 2], [3, math.nan], [5, 6]])
+    assert dropped == 2
+    assert late.times.tolist() == [now - 30, now - 20]
+    np.testing.assert_array_equal(late.rows, [[3, math.nan], [5, 6]])
+    assert [source.known[name] for name in ("a", "b")] == late.columns.tolist()
+    monkeypatch.setattr(module, "MAX_LATE", 3)
+    assert filled(bench, [now - 20, now - 19], [[1, 2], [3, 4]]) == (4, [])
+    assert bench.history("a") == [None] * WINDOW
+
+
+def test_rows_of_a_series_that_leaves_are_forgotten() -> None:
+    bench, source = ticked(100)
+    columns = np.array([source.gauge(name, name) for name in ("a", "b")], np.intp)
+    bench.intake.fill(columns, np.array([bench.time - 50]), np.array([[1.0, 2.0]]))
+    bench.intake.drop([int(columns[0])])
+    [late] = bench.engine.tick(bench.time + 1, 1.0).late
+    assert isinstance(late, LateRows)
+    assert (late.columns.tolist(), late.rows.tolist()) == ([int(columns[1])], [[2.0]])

@@ -144,6 +144,23 @@ def test_a_sample_older_than_the_window_changes_its_tick_only_in_history(path: P
     assert bench.recorder.history.status().dropped == 0
 
 
+def test_rows_older_than_the_window_change_their_ticks_in_history(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "STEP_LATE", 2)
+    bench = Bench(path, window=5)
+    bench.intake.placement.late_s = bench.recorder.late_s
+    source = bench.intake.source("push")
+    columns = np.array([source.gauge(name, name) for name in ("a", "b")], np.intp)
+    for _ in range(20):
+        bench.tick()
+    times = bench.time - np.array([12.0, 11.0, 10.0])
+    assert bench.intake.fill(columns, times, np.array([[1, 10], [np.nan, 11], [3, np.nan]])) == 0
+    bench.tick()
+    found = values(bench.read())
+    assert np.array_equal(found["a"][7:11], [1, np.nan, 3, np.nan], equal_nan=True)
+    assert np.array_equal(found["b"][7:11], [10, 11, np.nan, np.nan], equal_nan=True)
+    assert bench.recorder.history.status().dropped == 0
+
+
 def test_a_clock_that_was_set_back_begins_an_epoch_that_hides_overlapped_ticks(path: Path) -> None:
     bench = Bench(path)
     cpu = bench.registry.gauge("cpu")

@@ -48,11 +48,16 @@ def clean(name: str, labels: Iterable[tuple[str, str]]) -> tuple[str, Labels]:
     given = dict(labels)
     if len(given) > MAX_LABELS:
         raise InputError(f"metric {name!r} has {len(given)} labels: send {MAX_LABELS} at most")
-    pairs = _clean_labels(given)
-    for label, value in pairs:
+    pairs = tuple(_clean_labels(given))
+    check_values(name, pairs)
+    return found, pairs
+
+
+def check_values(name: str, labels: Labels) -> None:
+    """Check that the labels of a series of metric `name` are not too long."""
+    for label, value in labels:
         if len(value) > MAX_LABEL_VALUE or len(label) > MAX_NAME:
             raise InputError(f"metric {name!r}: label {label[:40]!r} is too long: {MAX_LABEL_VALUE} characters at most")
-    return found, tuple(pairs)
 
 
 def check_texts(name: str, title: str, unit: str) -> None:

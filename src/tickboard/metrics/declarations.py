@@ -151,5 +151,10 @@ def check_names(metric: MetricInfo) -> None:
             f"metric name {metric.name!r}: start with a letter or _, and use letters, digits and _ . : / -"
         )
     for label in metric.labels:
-        if not _LABEL.fullmatch(label):
+        if not is_label(label):
             raise InputError(f"metric {metric.name!r}: label name {label!r}: use letters, digits, _ and .")
+
+
+def is_label(name: str) -> bool:
+    """Return whether a label may have this name."""
+    return _LABEL.fullmatch(name) is not None

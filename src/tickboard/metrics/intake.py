@@ -26,7 +26,8 @@ from msgspec import Struct
 
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Labels
-from tickboard.metrics.cleaning import check_texts, clean
+from tickboard.metrics.cleaning import check_texts, check_values, clean
+from tickboard.metrics.declarations import check_names
 from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
 from tickboard.metrics.late import NOTHING, Columns, Dropped, instant
@@ -255,6 +256,50 @@ class Intake:
         self._note_owned(column).keys.append((source, key))
         return column
 
+    def followed_column(self, source: Source, key: Hashable, metric: MetricInfo, labels: Labels) -> int:
+        """Return the column of a series that another board has; errors as for `Source.follow`."""
+        check_texts(metric.name, metric.title, metric.unit)
+        check_names(metric)
+        check_values(metric.name, labels)
+        kind: Kind = "total" if metric.kind == "counter" else "gauge"
+        with self._registry.lock:
+            handle = self._followed(source, kind, metric, labels)
+        column = handle.columns[0]
+        self._fit()
+        source.known[key] = column
+        self._note_owned(column).keys.append((source, key))
+        return column
+
+    def _followed(self, source: Source, kind: Kind, metric: MetricInfo, labels: Labels) -> Handle:
+        registry = self._registry
+        lead = registry.find(metric.name)
+        if is_new := lead is None:
+            lead = registry.discover(HANDLES[kind], metric)
+            self._discovered[metric.name] = None
+        elif (lead.kind, lead.metric.unit) != (metric.kind, metric.unit):
+            raise InputError(
+                f"metric {metric.name!r} is a {_described(lead.metric)} here, not a {_described(metric)}: "
+                "send it under another name"
+            )
+        try:
+            return self._child(source, lead, kind, labels)
+        except LimitError:
+            if is_new:
+                del self._discovered[metric.name]
+                registry.withdraw(metric.name)
+            raise
+
+    def drop(self, columns: Collection[int]) -> None:
+        """Remove series with labels, by their columns, and undeclared metrics that become empty."""
+        registry = self._registry
+        with registry.lock:
+            series = [one for column in columns if (one := registry.series_at(column)) is not None]
+            found = [registry.child_of(registry.handle(one.metric.name), one.labels) for one in series]
+            handles = [handle for handle in found if handle is not None]
+            left = [column for handle in handles for column in handle.columns]
+            registry.drop(handles)
+        self.left(left)
+
     def _note_owned(self, column: int) -> "_Owned":
         """Record that sources write to a series, and return that record."""
         return self._owned.setdefault(column, _Owned(None, []))
@@ -311,7 +356,7 @@ class Intake:
         known = registry.child_of(lead, labels)
         if known is not None:
             return known
-        if source.series >= self._max_series:
+        if source.series >= (self._max_series if source.most is None else source.most):
             self._refuse_more(source, lead.metric.name)
         if source.may_write is not None:
             # Or the sender could keep a new series of the board, and with it an alert, from beginning.
@@ -364,6 +409,11 @@ class Intake:
         """Set values from the next tick on."""
         self._see(columns)
         self.placement.set_now(columns, values)
+
+    def fill(self, columns: Columns, times: Floats, rows: Floats) -> int:
+        """Write values to earlier ticks: see `Placement.fill`."""
+        self._see(columns)
+        return self.placement.fill(columns, times, rows)
 
     def set_at(self, columns: Columns, values: Floats, times: Floats) -> tuple[int, "Dropped"]:
         """Write values to the ticks that they belong to: see `Placement.set_at`."""
@@ -432,6 +482,10 @@ class _Owned(Struct, frozen=True, eq=False):
 
     source: Source | None
     keys: list[tuple[Source, Hashable]]
+
+
+def _described(metric: MetricInfo) -> str:
+    return f"{metric.kind} in {metric.unit!r}" if metric.unit else f"{metric.kind} without a unit"
 
 
 def _forget_keys(keys: Iterable[tuple[Source, Hashable]], column: int) -> None:

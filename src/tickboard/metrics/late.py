@@ -56,6 +56,25 @@ class LateSamples(Struct, frozen=True, eq=False):
         return LateSamples(self.columns[others], self.values[others], self.times[others])
 
 
+class LateRows(Struct, frozen=True, eq=False):
+    """Values older than the window of several series at several ticks, for history's ticks of their times.
+
+    Attributes:
+        columns: [series].
+        times: [ticks], POSIX seconds, ascending.
+        rows: [ticks, series]; NaN leaves a value as it is.
+    """
+
+    columns: Columns
+    times: Floats
+    rows: Floats
+
+    def without(self, columns: Columns) -> "LateRows":
+        """Return those of other series."""
+        others = ~np.isin(self.columns, columns)
+        return LateRows(self.columns[others], self.times, self.rows[:, others])
+
+
 class Amendment(Struct, frozen=True, eq=False):
     """Consecutive ticks of the window that were changed.
 

@@ -9,12 +9,15 @@ dropped, and so is one older than the sample that its tick already has.
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.metrics.late import AHEAD_S, NOTHING, Amendment, Columns, Dropped, LateSamples, instant
+from tickboard.metrics.late import AHEAD_S, NOTHING, Amendment, Columns, Dropped, LateRows, LateSamples, instant
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.window import Floats, Window, widened
 
 MAX_LATE = 1_000_000
 """The most samples for history alone that may wait for the next tick: 24 MB."""
+
+HALF_MS = 0.0005
+"""Half of the precision of times, in seconds."""
 
 
 class Placement:
@@ -36,7 +39,7 @@ class Placement:
         self._window: Window | None = None
         self.interval_s = 0.0
         self._amended: list[Amendment] = []
-        self._late: list[LateSamples] = []
+        self._late: list[LateSamples | LateRows] = []
         # By column: the newest sample's time.
         self._sampled: Floats = np.empty(0)
 
@@ -51,7 +54,7 @@ class Placement:
         amended, self._amended = self._amended, []
         return amended
 
-    def take_late(self) -> list[LateSamples]:
+    def take_late(self) -> list[LateSamples | LateRows]:
         """Return the samples for history alone that have arrived since the last call."""
         late, self._late = self._late, []
         return late
@@ -127,6 +130,47 @@ class Placement:
         self._hold(columns, values, times)
         return amended, dropped
 
+    def fill(self, columns: Columns, times: Floats, rows: Floats) -> int:
+        """Write values to the ticks of their times, and to no later ones.
+
+        Args:
+            columns: [series].
+            times: [ticks], POSIX seconds, ascending, none later than the newest tick.
+            rows: [ticks, series]; NaN leaves a value as it is.
+
+        Returns:
+            How many values were dropped, since there is no tick of their time, or too many wait for the next tick.
+        """
+        window, known = self._window, ~np.isnan(rows)
+        assert window is not None
+        history = window.times()
+        before = self._is_before_window(times)
+        dropped = self._keep_rows(columns, times[before], rows[before])
+        for index in np.flatnonzero(~before & known.any(axis=1)).tolist():
+            time, here = float(times[index]), known[index]
+            place = int(np.searchsorted(history, time - HALF_MS))
+            if place == len(history) or history[place] >= time + self.interval_s - HALF_MS:
+                dropped += int(np.count_nonzero(here))
+                continue
+            seq = window.oldest + place
+            window.amend(seq, seq, columns[here], rows[index, here])
+            self._amended.append(Amendment(seq, seq, columns[here]))
+        return dropped
+
+    def _keep_rows(self, columns: Columns, times: Floats, rows: Floats) -> int:
+        """Keep values from before the window for history, as far back as it reaches; return how many were dropped."""
+        kept = times >= self.now - self.late_s
+        values, good = (int(np.count_nonzero(~np.isnan(each))) for each in (rows, rows[kept]))
+        if not good or good + self.waiting > MAX_LATE:
+            return values
+        self._late.append(LateRows(columns, times[kept], rows[kept]))
+        return values - good
+
+    @property
+    def waiting(self) -> int:
+        """How many samples for history alone wait for the next tick; `MAX_LATE` may."""
+        return sum(each.rows.size if isinstance(each, LateRows) else len(each.times) for each in self._late)
+
     def oldest_total(self) -> float:
         """Return the time before which no total is accepted, not even as the base of the next rate.
 
@@ -188,7 +232,7 @@ class Placement:
         """Keep samples from before the window for history, as far back as it reaches; return which they are."""
         late = before & (times >= self.now - self.late_s)
         count = int(np.count_nonzero(late))
-        if count and count + sum(len(each.times) for each in self._late) > MAX_LATE:
+        if count and count + self.waiting > MAX_LATE:
             late[:] = False
         elif count:
             self._late.append(LateSamples(columns[late], values[late], times[late]))

@@ -16,6 +16,7 @@ from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.handles import Histogram
 from tickboard.metrics.late import Columns, Dropped
 from tickboard.metrics.window import Floats
+from tickboard.wire import MetricInfo
 
 if TYPE_CHECKING:
     from tickboard.metrics.intake import Intake
@@ -73,6 +74,7 @@ class Source:
         number: unique among all sources so far.
         asked: when its sender last wrote, by the intake's clock; infinity for a permanent sender.
         may_write: returns whether its sender may write a declared metric; None: it may write all.
+        most: how many series it may create; None: as many as the intake allows.
         key: distinguishes it from sources whose names differ only in secrets; it is never shown.
         inherited: for a source with a key, the columns of series inherited from a replaced board, until it writes to
             them or clears them.
@@ -90,6 +92,7 @@ class Source:
         self.labels: Labels = ()
         self.asked = np.inf
         self.may_write: Callable[[str], bool] | None = None
+        self.most: int | None = None
         self.key = ""
         self.inherited: set[int] = set()
         self.number = intake.next_number()
@@ -136,6 +139,20 @@ class Source:
     ) -> int:
         """Return the column of a distribution, for `merge`, `merge_totals` and `observe`; otherwise as `gauge`."""
         return self._intake.column(self, key, "histogram", name, labels, title, unit)
+
+    def follow(self, key: Hashable, metric: MetricInfo, labels: Labels) -> int:
+        """Return the column of a series that another board has, for `set`, with its values at that board's ticks.
+
+        Args:
+            key: the sender's key for the series, stored in `known`.
+            metric: the metric, as it is described there; it has a counter's rates.
+            labels: names and values, in order.
+
+        Raises:
+            InputError: a name is malformed, a text is too long, or the metric has another kind or unit on this board.
+            LimitError: there is no room for another series.
+        """
+        return self._intake.followed_column(self, key, metric, labels)
 
     # --- samples ---
 

@@ -28,7 +28,7 @@ from tickboard.history.store import History
 from tickboard.hub.encodings import whole
 from tickboard.hub.hub import amended_rows
 from tickboard.metrics.earlier import EarlierTicks
-from tickboard.metrics.late import LateSamples
+from tickboard.metrics.late import LateRows, LateSamples
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.series import Series
 from tickboard.metrics.window import widened
@@ -170,9 +170,12 @@ class TickRecorder:
             self.history.amend(amended_time, layout, columns, row[columns])
         yield from self._amend_late(layout, tick.late)
 
-    def _amend_late(self, layout: Layout, late: Sequence[LateSamples]) -> Iterator[None]:
+    def _amend_late(self, layout: Layout, late: Sequence[LateSamples | LateRows]) -> Iterator[None]:
         """Write samples older than the window to the history's ticks of their times."""
         for samples in late:
+            if isinstance(samples, LateRows):
+                yield from self._amend_rows(layout, samples)
+                continue
             order = np.argsort(samples.times, kind="stable")
             times, starts = np.unique(samples.times[order], return_index=True)
             for number, (late_time, some) in enumerate(
@@ -181,6 +184,13 @@ class TickRecorder:
                 self.history.amend(late_time, layout, samples.columns[some], samples.values[some])
                 if not number % STEP_LATE:
                     yield
+
+    def _amend_rows(self, layout: Layout, late: LateRows) -> Iterator[None]:
+        for number, (late_time, row) in enumerate(zip(late.times.tolist(), late.rows, strict=True), 1):
+            known = ~np.isnan(row)
+            self.history.amend(late_time, layout, late.columns[known], row[known])
+            if not number % STEP_LATE:
+                yield
 
     def _layout_of(self, registry: Registry) -> Generator[None, None, Layout]:
         """Return the series of a registry, described again if it has changed."""
