@@ -126,6 +126,12 @@ class AlertError(TickboardError):
         self.status = status
 
 
+class LiveHostError(TickboardError):
+    """A host cannot be forgotten while it is live."""
+
+    status = 409
+
+
 class JournalError(TickboardError):
     """The file of the alert log cannot be used. The log in memory still works.
 

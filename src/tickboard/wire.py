@@ -842,13 +842,15 @@ class HostList(msgspec.Struct, frozen=True, omit_defaults=True):
     """``GET /api/hosts``: the hosts that a wall follows, by name; with ``since``, those that have changed after it.
 
     ``revision`` is the ``since`` of the next question, and ``removed`` names the hosts that were forgotten. ``rules``
-    are those of the hosts on their overview metrics, each once.
+    are those of the hosts on their overview metrics, each once. With ``whole``, all hosts are in the list, and any
+    other that the client knows was forgotten.
     """
 
     revision: int
     hosts: list[HostInfo]
     removed: list[str] = []
     rules: list[RuleInfo] = []
+    whole: bool = False
 
 
 class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

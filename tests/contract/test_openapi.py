@@ -48,6 +48,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("GET", "/api/marks"),
         ("GET", "/api/history"),
         ("GET", "/api/changes"),
+        ("GET", "/api/hosts"),
+        ("DELETE", "/api/hosts/{name}"),
         ("POST", "/api/alerts/ack"),
         ("POST", "/api/alerts/silence"),
         ("POST", "/api/alerts/{id}/ack"),

@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
+import numpy as np
 import pytest
+from tests.fleet.following import FakeLink
 from tests.outlets import StreamInbox, Writes, shows
 
 from tickboard import problems
 from tickboard.alerting.log import AlertEvent, AlertLog
+from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.engine import Engine, TickResult
+from tickboard.fleet.fleet import Fleet
 from tickboard.hub import readers
 from tickboard.hub.hub import Hub
 from tickboard.metrics.registry import Registry
@@ -20,7 +24,7 @@ from tickboard.running.announcer import Announcer
 from tickboard.running.runner import Runner
 from tickboard.running.sampling import Sampler
 from tickboard.schedule import parse
-from tickboard.wire import Alert, AlertPosition, BoardInfo, Problem, encode
+from tickboard.wire import About, Alert, AlertPosition, BoardInfo, Problem, encode
 
 
 class Bench:
@@ -33,6 +37,7 @@ class Bench:
         self.interval_ms = interval_ms
         self.samplers: list[Sampler] = []
         self.ticks: list[TickResult] = []
+        self.fleet: Fleet | None = None
         self._more = asyncio.Condition()
         publish = self.hub.publish
 
@@ -68,6 +73,7 @@ class Bench:
             self.hub.problems,
             interval_ms=self.interval_ms,
             alert_check_s=1,
+            fleet=self.fleet,
         )
         runner.start()
         try:
@@ -500,3 +506,47 @@ def test_serving_readers_resumes_after_a_failure_with_a_pause(
         assert calls[3] - calls[0] >= 0.05
 
     drive(scenario)
+
+
+async def test_a_tick_of_a_wall_waits_for_those_of_its_hosts() -> None:
+    bench = Bench(interval_ms=400)
+    fleet = bench.fleet = Fleet(bench.engine.intake, bench.hub.problems, bench.interval_ms)
+    link, series = FakeLink(), (WatchedSeries("load"),)
+    fleet.follower.introduced(link, About("web-1", "id", "1", 1, "", bench.interval_ms))
+    schedule = parse(f"{bench.interval_ms}ms")
+
+    async def publish() -> None:
+        """Send a tick some time after each instant."""
+        instant = time.time()
+        while True:
+            instant = schedule.next(instant)
+            await asyncio.sleep(max(0.0, instant + 0.03 - time.time()))
+            tick = Tick("e", round(instant * 1000), instant, series, np.array([instant]).tobytes())
+            fleet.follower.heard(link, 0, -1, time.time())
+            fleet.follower.ticked(link, tick)
+
+    publishing = asyncio.create_task(publish())
+    await bench.run(lambda: len(bench.ticks) >= 4)
+    publishing.cancel()
+    [column] = [one.column for one in bench.registry.series if one.metric.name == "load"]
+    # The first ones may come before the wall knows the host's clock.
+    assert [tick.row[column] for tick in bench.ticks[2:]] == [tick.time for tick in bench.ticks[2:]]
+
+
+async def test_values_of_hosts_that_cannot_be_collected_are_reported_and_ticks_go_on() -> None:
+    bench = Bench()
+    bench.fleet = Fleet(bench.engine.intake, bench.hub.problems, bench.interval_ms)
+    failing = True
+
+    def collect(due: float) -> None:
+        if failing:
+            raise ValueError("broken")
+
+    bench.fleet.collect = collect  # type: ignore[method-assign]
+    seen = bench.seen(runner_module.HOSTS)
+    await bench.run(lambda: len(bench.ticks) >= 3)
+    [problem] = seen
+    assert problem is not None
+    failing = False
+    await bench.run(lambda: len(seen) == 2)
+    assert seen[1] is None

@@ -60,6 +60,8 @@ ROUTES: tuple[Needs, ...] = (
     Needs("/api/config-schema.json", read="viewer"),
     Needs("/api/health", read=None),
     Needs("/api/history", read="viewer"),
+    Needs("/api/hosts", read="viewer"),
+    Needs("/api/hosts/{name}", write="operator"),
     Needs("/api/marks", read="viewer", write="operator"),
     Needs("/api/me", read="viewer"),
     Needs("/api/metrics", write="sender"),

@@ -5,7 +5,8 @@ recorder. It also makes the hub send new alerts to their readers.
 
 Ticks follow the wall clock: each is made at a multiple of the interval and has that time, however late the loop was. A
 tick that could not be made in its own interval is skipped and counted, never made later. A tick waits for the samplers
-that are due at the same instant, for at most half its interval, so that it has their values.
+that are due at the same instant, for at most half its interval, so that it has their values; that of a wall then waits
+for the ticks of its hosts.
 
 Each part is supervised: whatever it raises and however it ends, it is restarted, and the rest is not affected. If one
 round of a repeated part fails, that is reported, and the next round runs on time.
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tickboard.engine import Engine
 from tickboard.hub.hub import Hub
@@ -28,11 +30,17 @@ from tickboard.running.recorder import TickRecorder
 from tickboard.running.sampling import RunningSampler, Sampler, report_failure
 from tickboard.schedule import parse
 
+if TYPE_CHECKING:
+    from tickboard.fleet.fleet import Fleet
+
 BEAT_S = 1.0
 """Seconds between two checks for readers of alerts that need a heartbeat, and for samplers that hang."""
 
 TICKS = "ticks"
 """The source of problems of the ticks themselves."""
+
+HOSTS = "values of hosts"
+"""The source of problems of the values that the board's hosts send."""
 
 HEAT_MAPS = "heat maps"
 """The source of the problem that there is no room for the series of a bucket."""
@@ -53,6 +61,7 @@ class Runner:
         interval_ms: milliseconds between two ticks.
         alert_check_s: seconds between two runs of time-driven alert work.
         recorder: records the ticks; None: they are not recorded.
+        fleet: the hosts that the board follows; None: it follows none.
 
     Attributes:
         ticks_skipped: ticks that could not be made in time.
@@ -70,6 +79,7 @@ class Runner:
         interval_ms: int,
         alert_check_s: int,
         recorder: TickRecorder | None = None,
+        fleet: "Fleet | None" = None,
     ) -> None:
         self.ticks_skipped = 0
         self.published = time.monotonic()
@@ -79,6 +89,7 @@ class Runner:
         self._announcer = announcer
         self._problems = problems
         self._recorder = recorder
+        self._fleet = fleet
         self._interval_ms = interval_ms
         self._interval_s = interval_ms / 1000
         self._tick_schedule = parse(f"{interval_ms}ms")
@@ -116,7 +127,7 @@ class Runner:
             running.close()
 
     async def _make_ticks(self) -> None:
-        rounds = Rounds(TICKS, self._problems)
+        rounds, collecting = Rounds(TICKS, self._problems), Rounds(HOSTS, self._problems)
         # Samplers, ticks and checks follow the wall clock.
         last = last_due = time.time()
         last_made = last_woke = time.monotonic()
@@ -125,6 +136,10 @@ class Runner:
             woke = time.monotonic()
             self.ticks_skipped += skipped(self._tick_schedule, last_due, due, woke - last_woke, self._interval_s)
             await self._wait_for_samplers(last_due, due)
+            if self._fleet is not None:
+                await self._fleet.wait(due)
+                with collecting.reported():
+                    self._fleet.collect(due)
             made = time.monotonic()
             with rounds.reported():
                 await self._make_tick(due, made, made - last_made)

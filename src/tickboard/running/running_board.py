@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from types import MappingProxyType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from msgspec import Struct
@@ -50,6 +50,9 @@ from tickboard.server.app import create_app
 from tickboard.server.later import import_later
 from tickboard.server.streams.descriptors import write_all
 from tickboard.settings import Settings
+
+if TYPE_CHECKING:
+    from tickboard.fleet.fleet import Fleet
 
 DASHBOARD_FILE = "dashboard file"
 """The source of the problem that a file cannot be loaded; it is cleared when a board is shown."""
@@ -101,8 +104,10 @@ class RunningBoard:
         alert_positions: where its alert functions resume, by source. The board that it replaces fills this when it
             stops.
         recorder: records its ticks; None: they are not recorded.
+        fleet: the hosts that it follows; None: it follows none.
 
     Attributes:
+        fleet: as given.
         settings: its settings.
         engine: its engine.
         hub: its hub.
@@ -119,7 +124,9 @@ class RunningBoard:
         announcer: Announcer,
         alert_positions: Mapping[str, int] = MappingProxyType({}),
         recorder: TickRecorder | None = None,
+        fleet: "Fleet | None" = None,
     ) -> None:
+        self.fleet = fleet
         self.settings = settings
         self.engine = engine
         self.hub = hub
@@ -146,7 +153,14 @@ class RunningBoard:
         self._positions_after: dict[str, int] = {}
         introduction = Introduction(declared.host, hub, lambda: self._started, lambda: self.history is not None)
         self.app: Starlette = create_app(
-            hub, declared.intake, announcer, self._vitals, lambda: self.history, introduction.about, declared.routes
+            hub,
+            declared.intake,
+            announcer,
+            self._vitals,
+            lambda: self.history,
+            introduction.about,
+            declared.routes,
+            fleet,
         )
 
     @classmethod
@@ -269,6 +283,7 @@ class RunningBoard:
             interval_ms=self.settings.interval_ms,
             alert_check_s=self.settings.alert_check_s,
             recorder=self._recorder,
+            fleet=self.fleet,
         )
         if self._recorder is not None:
             self._recorder.start()

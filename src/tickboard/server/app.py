@@ -1,6 +1,7 @@
 """The ASGI application of a board: all its routes and their middleware."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,6 +27,7 @@ from tickboard.server.routes.alerts import alert_routes
 from tickboard.server.routes.audit import audit_route
 from tickboard.server.routes.changes import changes_route
 from tickboard.server.routes.history import history_route
+from tickboard.server.routes.hosts import host_routes
 from tickboard.server.routes.marks import mark_routes
 from tickboard.server.routes.metrics_endpoint import prometheus_route
 from tickboard.server.routes.openapi import openapi_route
@@ -38,6 +40,9 @@ from tickboard.server.streams.alert_stream import alert_stream
 from tickboard.server.streams.asgi import Calls
 from tickboard.server.streams.websocket import NoWebSocket, TickStream, UpgradeRequired
 
+if TYPE_CHECKING:
+    from tickboard.fleet.fleet import Fleet
+
 
 def create_app(
     hub: Hub,
@@ -47,6 +52,7 @@ def create_app(
     history: Callable[[], History | None],
     about: Describe,
     routes: Iterable[BaseRoute] = (),
+    fleet: "Fleet | None" = None,
 ) -> Starlette:
     """Return the ASGI application of one hub.
 
@@ -58,6 +64,7 @@ def create_app(
         history: returns the board's history, or None.
         about: returns what walls need to know of the board, made in steps.
         routes: the board's own routes; they take precedence over the built-in ones.
+        fleet: the hosts that the board follows; None: it follows none.
     """
     calls = Calls(hub)
     return Starlette(
@@ -79,6 +86,7 @@ def create_app(
             *alert_routes(hub, announcer),
             alert_spans_route(hub, announcer),
             *mark_routes(hub, announcer),
+            *host_routes(fleet),
             prometheus_route(hub, intake, vitals, history),
             *page_routes(),
             WebSocketRoute("/{path:path}", NoWebSocket()),

@@ -1,0 +1,527 @@
+"""The follower: takes what hosts send, and makes it series of the wall, tick for tick.
+
+    link ── introduced, ticked, amended, heard, said_bye, lost ──▶ hosts ── collect(due) ──▶ intake ──▶ the wall's tick
+
+Each tick of a host belongs to one instant of the wall (`tickboard.fleet.clock`). A tick for the wall's next instant
+waits in its host until `collect`, which writes the values of all hosts at once; a host without one has no value, unless
+it ticks less often than the wall: then its values hold for its interval. A tick that comes late goes to the wall's tick
+of its instant, and to no later one.
+
+What is missing between two ticks of a host is a hole (`tickboard.fleet.holes`), to be filled from its history.
+
+It takes the wall's clock as functions, and does no I/O. Everything is called in the event loop.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+
+from tickboard.client.decoder import Tick
+from tickboard.errors import InputError, LiveHostError
+from tickboard.expressions.alignment import Columns, Floats
+from tickboard.fleet.host import LATE_TICKS, MAX_EARLY, FollowedHost
+from tickboard.fleet.host_series import HostSeries
+from tickboard.fleet.link import Link
+from tickboard.fleet.messages import PROTOCOL, check_name
+from tickboard.metrics.intake import Intake
+from tickboard.problems import Reporter
+from tickboard.wire import About, HostInfo, HostList, HostState, RuleInfo, encode, timestamp
+
+MAX_HOSTS = 5_000
+"""The most hosts of one wall; further ones are refused."""
+
+MAX_LATE_TICKS = 200_000
+"""How many late ticks may wait for the wall's next tick; further ones become holes."""
+
+MAX_RULES = 1_000
+"""The most rules of hosts that are listed."""
+
+MAX_REMOVED = 10_000
+"""How many forgotten hosts are remembered for those who ask what has changed."""
+
+IN_DOUBT_S = 3.0
+"""How long ticks of a host wait for its time, after its clock may have been set."""
+
+SET_S = 2.0
+"""A wall's clock that moves by this much against the one that never steps has been set."""
+
+UNSEEN_TICKS, UNSEEN_BEATS = 3, 3
+"""So many beats in a row that are so many ticks ahead of the newest tick mean that ticks are lost."""
+
+LEFT_S = 3_600.0
+"""A host that said goodbye is forgotten after this many seconds."""
+
+INTERVALS_MS = (10, 3_600_000)
+"""The shortest and the longest interval of a host."""
+
+LIMIT, PROTOCOL_NOTE, TWICE, INTERVAL = "hosts", "protocol", "twice", "interval"
+
+
+class _Late(Struct):
+    """The values of one instant that come late: for each host, its columns and their values."""
+
+    columns: list[Columns]
+    rows: list[Floats]
+
+
+class Follower:
+    """All hosts of a wall; a `LinkListener`.
+
+    Args:
+        intake: the wall's, for the series of the hosts.
+        problems: where it reports what no host can say.
+        interval_ms: milliseconds between two ticks of the wall.
+        now: returns POSIX seconds.
+        elapsed: returns seconds by a clock that never steps.
+
+    Attributes:
+        hosts: by name.
+        revision: changes with each change of a host that viewers see.
+        on_complete: called when every host that is waited for has sent the next tick.
+        on_change: called with a host when it is introduced, or its holes have changed.
+        on_forget: called with the name of a host that is forgotten.
+        dropped: how many late values had no tick of their time.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        problems: Reporter,
+        interval_ms: int,
+        now: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.hosts: dict[str, FollowedHost] = {}
+        # Numbers of an earlier run of the wall are lower.
+        self._first = self.revision = int(now() * 1000)
+        self.on_complete: Callable[[], None] = lambda: None
+        self.on_change: Callable[[FollowedHost], None] = lambda host: None
+        self.on_forget: Callable[[str], None] = lambda name: None
+        self.dropped = 0
+        self._intake = intake
+        self._series = HostSeries(intake)
+        self._problems = problems
+        self._interval_ms = interval_ms
+        self._now = now
+        self._clock = elapsed
+        # How long the wall itself was stopped: no host was silent then.
+        self._stopped_s = 0.0
+        self._of_link: dict[Link, FollowedHost] = {}
+        # Links to hosts that are not known by name yet, with the reason, and since when.
+        self._unknown: dict[Link, tuple[str, float, int]] = {}
+        # Links to hosts whose names others have.
+        self._twice: dict[Link, About] = {}
+        self._removed: deque[tuple[int, str]] = deque()
+        self._next_ms = 0
+        self._last: tuple[float, float] | None = None
+        self._awaited: set[str] = set()
+        self._late: dict[int, _Late] = {}
+        self._late_ticks = 0
+        self._columns: tuple[Columns, Columns] | None = None
+        self._rules: list[RuleInfo] | None = None
+        self._left_long_ago: list[FollowedHost] = []
+
+    # --- LinkListener ---
+
+    def introduced(self, link: Link, about: About) -> None:
+        """Take a host's description."""
+        try:
+            check_name(about.name)
+        except InputError as error:
+            self._problems.report(f"host {link.address}", str(error))
+            return
+        if (host := self._adopt(link, about)) is None:
+            return
+        host.heard, host.seen = self._elapsed(), self._now()
+        host.unseen_beats, host.why = 0, ""
+        self._set_state(host, "live", host.seen)
+        if host.about == about:
+            return
+        host.about = about
+        low_ms, high_ms = INTERVALS_MS
+        self._note(host, INTERVAL, "" if low_ms <= about.interval_ms <= high_ms else "its interval is impossible")
+        host.interval_ms = min(max(low_ms, about.interval_ms), high_ms)
+        newer = about.protocol > PROTOCOL
+        self._note(host, PROTOCOL_NOTE, "it is newer than this wall: update the wall" if newer else "")
+        self._series.introduce(host, about)
+        self._columns = self._rules = None
+        self._change(host)
+        self.on_change(host)
+
+    def ticked(self, link: Link, tick: Tick) -> None:
+        """Take a tick with the overview series."""
+        host = self._of_link.get(link)
+        if host is None or host.about is None:
+            return
+        self._hear(host)
+        if host.state != "live":
+            self._set_state(host, "live", host.seen)
+        if tick.series is not host.series and tick.series != host.series:
+            self._series.bind(host, tick.series)
+            self._columns = None
+            self._change(host)
+        time_ms = round(tick.time * 1000)
+        if tick.epoch != host.epoch and host.epoch:
+            # The host was restarted, maybe with another clock, or its clock was set.
+            self._doubt(host)
+        if host.ticked_ms and time_ms - host.ticked_ms > 1.5 * host.interval_ms:
+            self._add_hole(host, host.ticked_ms, time_ms)
+        host.epoch, host.seq, host.ticked_ms = tick.epoch, tick.seq, time_ms
+        host.unseen_beats = 0
+        self._place(host, tick)
+
+    def amended(self, link: Link, tick: Tick) -> None:
+        """Take late values of an earlier tick."""
+        host = self._of_link.get(link)
+        if host is None or not host.clock.is_known or tick.series != host.series:
+            return
+        self._hear(host)
+        instant_ms = host.instant_ms(round(tick.time * 1000))
+        if instant_ms < self._next_ms:
+            self._be_late(host, instant_ms, host.values_of(tick))
+        elif instant_ms == host.row_ms and host.row is not host.nothing:
+            values = host.values_of(tick)
+            host.row = np.where(np.isnan(values), host.row, values)
+
+    def heard(self, link: Link, seq: int, alerts: int, clock: float) -> None:
+        """Take a sign of life."""
+        if link in self._twice:
+            # The host that had the name may be gone.
+            self.introduced(link, self._twice[link])
+        host = self._of_link.get(link)
+        if host is None or host.state == "left":
+            return
+        self._hear(host)
+        if host.state != "live":
+            self._set_state(host, "live", host.seen)
+        if isfinite(clock):
+            host.clock.compare(self._now() - clock)
+            self._place_early(host)
+            self._see_unseen(host, seq, round(clock * 1000))
+
+    def said_bye(self, link: Link) -> None:
+        """Take note that a host ends on purpose."""
+        if (host := self._of_link.get(link)) is not None:
+            self._set_state(host, "left", self._now())
+
+    def lost(self, link: Link, why: str) -> None:
+        """Take note that a host cannot be reached."""
+        if (host := self._of_link.get(link)) is not None:
+            if host.why != why:
+                host.why = why
+                if host.state != "live":
+                    self._change(host)
+            return
+        before = self._unknown.get(link)
+        if before is None or before[0] != why:
+            self.revision += 1
+            since = self._now() if before is None else before[1]
+            self._unknown[link] = why, since, self.revision
+
+    # --- for the wall ---
+
+    def link(self, name: str) -> Link | None:
+        """Return the link of a host; None if there is no such host, or it is not reached now."""
+        host = self.hosts.get(name)
+        return None if host is None else host.link
+
+    def add_known(self, host: FollowedHost) -> None:
+        """Add a host that the wall knows from an earlier run. Call it before the first tick."""
+        host.heard = self._elapsed()
+        self.hosts[host.name] = host
+        if host.about is not None:
+            self._series.introduce(host, host.about)
+        self._columns = None
+        self._change(host)
+
+    def bind(self, intake: Intake) -> None:
+        """Go on with the intake of another board, which replaces the one before."""
+        self._intake, self._series = intake, HostSeries(intake)
+        for host in self.hosts.values():
+            self._series.again(host)
+        self._columns = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every host that is waited for has sent its values for the next tick."""
+        return not self._awaited
+
+    def collect(self, due: float) -> None:
+        """Write the values of all hosts for the wall's tick that is due, and go on with the next one.
+
+        Ticks for earlier instants, which came late or which the wall missed, amend the wall's ticks of these instants.
+
+        Args:
+            due: the instant, POSIX seconds.
+        """
+        due_ms = round(due * 1000)
+        self._see_own_clock(due)
+        self._next_ms = due_ms
+        rows = [self._take_row(host, due_ms) for host in self.hosts.values()]
+        self._next_ms = due_ms + self._interval_ms
+        self._amend()
+        columns, up = self._all_columns()
+        if len(columns):
+            self._series.source.set(columns, np.concatenate(rows))
+        if len(up):
+            self._series.source.set(up, [host.up_value for host in self.hosts.values() if host.up >= 0])
+        self._begin_next()
+
+    def forget(self, name: str) -> None:
+        """Forget a host that is not there any more.
+
+        Raises:
+            LookupError: there is no such host.
+            LiveHostError: it is live.
+        """
+        host = self.hosts[name]
+        if host.state == "live":
+            raise LiveHostError(f"host {name!r} is live: end it first, since it would come back at once")
+        self._remove(host)
+
+    # --- for viewers ---
+
+    def listed(self, since: int | None = None) -> HostList:
+        """Return the hosts by name; those that have changed since a revision, if it is of this run."""
+        after = -1 if since is None or not self._first <= since <= self.revision else since
+        hosts = [host.info() for _, host in sorted(self.hosts.items()) if host.revision > after]
+        hosts += [
+            HostInfo(link.address, "waiting", timestamp(at), address=link.address, kind=_kind(link), problem=why)
+            for link, (why, at, revision) in self._unknown.items()
+            if revision > after
+        ]
+        removed = [] if after < 0 else [name for revision, name in self._removed if revision > after]
+        return HostList(self.revision, hosts, removed, self._all_rules(), after < 0)
+
+    def _all_rules(self) -> list[RuleInfo]:
+        if self._rules is None:
+            found: dict[bytes, RuleInfo] = {}
+            for host in self.hosts.values():
+                if host.about is not None and len(found) < MAX_RULES:
+                    found |= {encode(rule): rule for rule in host.about.rules[:MAX_RULES]}
+            self._rules = list(found.values())
+        return self._rules
+
+    # --- hosts ---
+
+    def _adopt(self, link: Link, about: About) -> FollowedHost | None:
+        """Return the host that a link leads to from now on; None if the wall does not follow it."""
+        host = self._of_link.get(link)
+        if host is not None and host.name == about.name:
+            return host
+        if host is not None:
+            # Another host has its address now.
+            del self._of_link[link]
+            host.link = None
+            self._set_state(host, "left", self._now())
+        host = self.hosts.get(about.name)
+        if host is not None and host.link is not None and host.state == "live":
+            self._twice[link] = about
+            same = host.about is not None and host.about.id == about.id
+            why = "it is followed twice" if same else "another host has its name: give one of them another name"
+            self._note(host, TWICE, f"{why} ({link.address})")
+            return None
+        if self._twice.pop(link, None) is not None and host is not None:
+            self._note(host, TWICE, "")
+        if host is None and (host := self._new_host(about.name)) is None:
+            return None
+        if host.link is not None:
+            del self._of_link[host.link]
+        host.link = link
+        self._of_link[link] = host
+        if self._unknown.pop(link, None) is not None:
+            self._note_removed(link.address)
+        return host
+
+    def _new_host(self, name: str) -> FollowedHost | None:
+        if len(self.hosts) >= MAX_HOSTS:
+            self._problems.report(
+                LIMIT, f"there are {MAX_HOSTS} hosts, and no more are shown: forget those that are gone", kind=LIMIT
+            )
+            return None
+        host = self.hosts[name] = FollowedHost(name, self._interval_ms, self._now())
+        host.doubted = self._elapsed()
+        return host
+
+    def _remove(self, host: FollowedHost) -> None:
+        del self.hosts[host.name]
+        self._awaited.discard(host.name)
+        if host.link is not None:
+            self._of_link.pop(host.link, None)
+        self._series.remove(host)
+        self._columns = self._rules = None
+        self._note_removed(host.name)
+        self._problems.clear(LIMIT, "")
+        self.on_forget(host.name)
+
+    def _note_removed(self, name: str) -> None:
+        self.revision += 1
+        self._removed.append((self.revision, name))
+        if len(self._removed) > MAX_REMOVED:
+            # Who has not heard of it by now gets the whole list.
+            self._first, _ = self._removed.popleft()
+
+    def _set_state(self, host: FollowedHost, state: HostState, since: float) -> None:
+        if host.state != state:
+            host.state, host.since = state, since
+            self._change(host)
+
+    def _change(self, host: FollowedHost) -> None:
+        self.revision += 1
+        host.revision = self.revision
+
+    def _note(self, host: FollowedHost, about: str, text: str) -> None:
+        if host.notes.get(about, "") != text:
+            host.notes.pop(about, None)
+            if text:
+                host.notes[about] = text
+            self._change(host)
+
+    def _hear(self, host: FollowedHost) -> None:
+        host.heard, host.seen = self._elapsed(), self._now()
+
+    def _elapsed(self) -> float:
+        """Return seconds by a clock that never steps, and that stands still while the wall does."""
+        return self._clock() - self._stopped_s
+
+    def _see_own_clock(self, due: float) -> None:
+        """Notice that the wall's own clock was set, or that the wall was stopped for a while."""
+        elapsed, interval_s = self._clock(), self._interval_ms / 1000
+        if self._last is not None:
+            last_due, last = self._last
+            passed_s = elapsed - last
+            if passed_s > 2 * interval_s + 1:
+                self._stopped_s += passed_s - interval_s
+            if abs(due - last_due - passed_s) > max(SET_S, 2 * interval_s):
+                for host in self.hosts.values():
+                    self._doubt(host)
+        self._last = due, elapsed
+
+    def _doubt(self, host: FollowedHost) -> None:
+        host.clock.doubt()
+        host.doubted = self._elapsed()
+
+    def _check(self, host: FollowedHost) -> None:
+        """Notice that a host is gone, or has left long ago."""
+        if host.state in {"live", "waiting"}:
+            if self._elapsed() - host.heard > host.silent_s:
+                self._set_state(host, "gone", host.seen or self._now())
+        elif host.state == "left" and self._now() - host.since > LEFT_S:
+            self._left_long_ago.append(host)
+
+    def _see_unseen(self, host: FollowedHost, seq: int, clock_ms: int) -> None:
+        """Notice by its beats that ticks of a host have been lost."""
+        host.unseen_beats = host.unseen_beats + 1 if seq >= host.seq + UNSEEN_TICKS else 0
+        if host.unseen_beats == UNSEEN_BEATS and host.ticked_ms:
+            self._add_hole(host, host.ticked_ms, clock_ms)
+            host.seq, host.ticked_ms, host.unseen_beats = seq, max(host.ticked_ms, clock_ms - 1), 0
+
+    # --- ticks ---
+
+    def _place(self, host: FollowedHost, tick: Tick) -> None:
+        """Keep the values of a tick for its instant."""
+        if tick.series != host.series:
+            time_ms = round(tick.time * 1000)
+            self._add_hole(host, time_ms - 1, time_ms + 1)
+            return
+        instant_ms = host.instant_ms(round(tick.time * 1000))
+        if not host.clock.is_known or instant_ms > self._next_ms:
+            self._keep_early(host, tick)
+        elif instant_ms == self._next_ms:
+            host.row, host.row_ms, host.late_ticks = host.values_of(tick), instant_ms, 0
+            if host.name in self._awaited:
+                self._awaited.discard(host.name)
+                if not self._awaited:
+                    self.on_complete()
+        else:
+            host.late_ticks += 1
+            self._be_late(host, instant_ms, host.values_of(tick))
+
+    def _keep_early(self, host: FollowedHost, tick: Tick) -> None:
+        host.early.append(tick)
+        if len(host.early) > MAX_EARLY:
+            time_ms = round(host.early.popleft().time * 1000)
+            self._add_hole(host, time_ms - 1, time_ms + 1)
+
+    def _place_early(self, host: FollowedHost) -> None:
+        """Place the ticks whose instant has come, or all of them after the clock is known."""
+        if not host.clock.is_known:
+            if self._elapsed() - host.doubted <= IN_DOUBT_S:
+                return
+            host.clock.assume()
+        while host.early and host.instant_ms(round(host.early[0].time * 1000)) <= self._next_ms:
+            self._place(host, host.early.popleft())
+
+    def _be_late(self, host: FollowedHost, instant_ms: int, values: Floats) -> None:
+        """Keep values that come after their instant, for all instants that they hold for."""
+        end_ms = instant_ms + max(host.interval_ms, self._interval_ms)
+        if host.holds and end_ms > self._next_ms and (host.row is host.nothing or host.row_ms < instant_ms):
+            host.row, host.row_ms = values, instant_ms
+        for each_ms in range(instant_ms, min(end_ms, self._next_ms), self._interval_ms):
+            if self._late_ticks >= MAX_LATE_TICKS:
+                self._add_hole(host, host.ticked_ms - 1, host.ticked_ms + 1)
+                return
+            late = self._late.setdefault(each_ms, _Late([], []))
+            late.columns.append(host.columns)
+            late.rows.append(values)
+            self._late_ticks += 1
+
+    def _add_hole(self, host: FollowedHost, start_ms: int, end_ms: int) -> None:
+        host.holes.add(start_ms, end_ms)
+        self.on_change(host)
+
+    def _take_row(self, host: FollowedHost, due_ms: int) -> Floats:
+        """Return the values of a host for the wall's tick that is due."""
+        if host.row is not host.nothing and host.row_ms < due_ms and not host.holds:
+            self._be_late(host, host.row_ms, host.row)
+            host.row = host.nothing
+        if host.early:
+            self._place_early(host)
+        self._check(host)
+        row = host.row
+        if not host.row_ms <= due_ms < host.row_ms + max(host.interval_ms, self._interval_ms):
+            row = host.row = host.nothing
+        if not host.holds:
+            host.row = host.nothing
+        return row
+
+    def _amend(self) -> None:
+        """Write the values that have come late to the wall's ticks of their instants."""
+        for instant_ms in sorted(self._late):
+            late = self._late[instant_ms]
+            columns, row = np.concatenate(late.columns), np.concatenate(late.rows)
+            if len(columns):
+                self.dropped += self._intake.fill(columns, np.array([instant_ms / 1000]), row[None])
+        self._late, self._late_ticks = {}, 0
+
+    def _all_columns(self) -> tuple[Columns, Columns]:
+        """Return the columns of all hosts' values, and those of their ``host_up``."""
+        if self._columns is None:
+            hosts = self.hosts.values()
+            columns = np.concatenate([np.empty(0, np.intp), *(host.columns for host in hosts)])
+            self._columns = columns, np.array([host.up for host in hosts if host.up >= 0], np.intp)
+        return self._columns
+
+    def _begin_next(self) -> None:
+        """Begin to collect for the next tick."""
+        for host in self._left_long_ago:
+            self._remove(host)
+        self._left_long_ago = []
+        for host in self.hosts.values():
+            if host.early:
+                self._place_early(host)
+        self._awaited = {
+            host.name
+            for host in self.hosts.values()
+            if host.state == "live" and not host.holds and host.late_ticks < LATE_TICKS
+            if len(host.columns) and host.row_ms != self._next_ms
+        }
+
+
+def _kind(link: Link) -> Literal["http", "nats"]:
+    return "http" if link.kind == "http" else "nats"

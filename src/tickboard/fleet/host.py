@@ -1,0 +1,157 @@
+"""One host, as a wall knows it: its state, its description, and the values of its newest tick. It reads no clock."""
+
+from collections import deque
+from math import ceil
+from typing import Literal, cast
+
+import numpy as np
+
+from tickboard.client.decoder import Tick, WatchedSeries
+from tickboard.expressions.alignment import Columns, Floats
+from tickboard.fleet.clock import HostClock
+from tickboard.fleet.holes import Hole, Holes
+from tickboard.fleet.link import Link
+from tickboard.wire import About, HostInfo, HostState, TimeRange, timestamp
+
+GONE_INTERVALS, GONE_S = 3, 3.0
+"""A host that has been silent for the longer of these is gone."""
+
+EXPECTED_S = 10.0
+"""A host that the wall knows from an earlier run has this many seconds to be heard from before it counts as gone."""
+
+MAX_EARLY = 64
+"""How many ticks may wait for their instant."""
+
+LATE_TICKS = 3
+"""A host whose last ticks all came late is not waited for until one comes in time."""
+
+NOTHING: Floats = np.empty(0)
+
+
+class FollowedHost:
+    """One host.
+
+    Args:
+        name: unique on the wall.
+        interval_ms: milliseconds between two ticks of the wall.
+        since: when its state began, POSIX seconds.
+
+    Attributes:
+        name: as given.
+        link: how it is reached; None: it is not.
+        about: its description; None: it has not been introduced yet.
+        state: whether it is there.
+        since: when its state began, POSIX seconds.
+        seen: when it was last heard from, POSIX seconds; 0: never.
+        heard: the same by the follower's clock that never steps.
+        clock: its clock.
+        doubted: since when its clock is in doubt, if it is, by the follower's clock.
+        interval_ms: milliseconds between two of its ticks.
+        labels: its own labels.
+        series: the series of its ticks; the same object from tick to tick until it changes.
+        made: its series on the wall: the column of each, and its metric and labels, by its key on the host.
+        columns: the columns of its series on the wall that were not refused, in the order of its ticks.
+        places: where their values are in its ticks; None: it is all of them.
+        up: the column of its ``host_up``; -1: there is none.
+        row: the values of its newest tick, for `columns`; `nothing` if they are not for the wall's next tick.
+        row_ms: the instant of the wall that they are for.
+        nothing: as many values as columns, all NaN.
+        early: ticks that came before their instant, or while its clock is in doubt.
+        late_ticks: how many of its newest ticks all came late.
+        epoch, seq: the position of its newest tick.
+        ticked_ms: its time of that tick, POSIX milliseconds; 0: none.
+        unseen_beats: how many beats in a row were ahead of its newest tick.
+        holes: the ranges in which its ticks are missing here.
+        filling: the range that is being filled.
+        notes: what somebody has to fix, by what it concerns.
+        why: why it cannot be reached; empty if it can.
+        revision: of the wall's list of hosts, when it last changed.
+    """
+
+    def __init__(self, name: str, interval_ms: int, since: float) -> None:
+        self.name = name
+        self.link: Link | None = None
+        self.about: About | None = None
+        self.state: HostState = "waiting"
+        self.since = since
+        self.seen = self.heard = self.doubted = 0.0
+        self.clock = HostClock(interval_ms)
+        self.interval_ms = self._wall_ms = interval_ms
+        self.labels: dict[str, str] = {}
+        self.series: tuple[WatchedSeries, ...] = ()
+        self.made: dict[str, tuple[int, object]] = {}
+        self.columns: Columns = np.empty(0, np.intp)
+        self.places: Columns | None = None
+        self.up = -1
+        self.row = self.nothing = NOTHING
+        self.row_ms = 0
+        self.early: deque[Tick] = deque()
+        self.late_ticks = 0
+        self.epoch, self.seq, self.ticked_ms = "", 0, 0
+        self.unseen_beats = 0
+        self.holes = Holes()
+        self.filling: Hole | None = None
+        self.notes: dict[str, str] = {}
+        self.why = ""
+        self.revision = 0
+
+    @property
+    def up_value(self) -> float:
+        """The value of its ``host_up``: 1, 0, or NaN if it is not known or does not matter."""
+        return {"live": 1.0, "gone": 0.0}.get(self.state, np.nan)
+
+    @property
+    def holds(self) -> bool:
+        """Whether its values hold for more than one tick of the wall."""
+        return self.interval_ms > self._wall_ms
+
+    @property
+    def silent_s(self) -> float:
+        """After how many seconds of silence it is gone."""
+        if self.state == "waiting":
+            return EXPECTED_S
+        return max(GONE_INTERVALS * self.interval_ms / 1000, GONE_S)
+
+    def instant_ms(self, time_ms: int) -> int:
+        """Return the instant of the wall that a time of the host belongs to: the first one at or after it."""
+        return ceil((time_ms + self.clock.shift_ms) / self._wall_ms) * self._wall_ms
+
+    def values_of(self, tick: Tick) -> Floats:
+        """Return the values of a tick for `columns`."""
+        values = tick.array
+        return values if self.places is None else values[self.places]
+
+    def use(self, columns: list[int]) -> None:
+        """Use these columns for the series of its ticks; one below 0 is refused."""
+        every = np.array(columns, np.intp)
+        taken = every >= 0
+        self.columns, self.places = every[taken], None if taken.all() else np.flatnonzero(taken)
+        self.nothing = np.full(len(self.columns), np.nan)
+        self.row = self.nothing
+
+    def info(self) -> HostInfo:
+        """Return it as viewers see it."""
+        about, link = self.about, self.link
+        problem = "; ".join(self.notes.values())
+        if self.why and self.state in {"gone", "waiting"}:
+            problem = "; ".join(filter(None, (self.why, problem)))
+        return HostInfo(
+            self.name,
+            self.state,
+            timestamp(self.since),
+            timestamp(self.seen) if self.seen else "",
+            self.labels,
+            about.title if about is not None else "",
+            about.version if about is not None else "",
+            about.interval_ms if about is not None else 0,
+            self.clock.ahead_s,
+            None if self.filling is None else self._on_wall(self.filling),
+            about.started if about is not None else "",
+            about.booted if about is not None else "",
+            link.address if link is not None else "",
+            cast("Literal['http', 'nats']", link.kind) if link is not None else "nats",
+            problem,
+        )
+
+    def _on_wall(self, hole: Hole) -> TimeRange:
+        return TimeRange(*(timestamp((each + self.clock.shift_ms) / 1000) for each in hole))

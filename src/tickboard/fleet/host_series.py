@@ -1,0 +1,187 @@
+"""The series of hosts on a wall: which column of the wall's registry each has.
+
+A metric keeps the name, unit and kind that it has on its host. If that name is taken on the wall by a metric of another
+unit or kind, for example of a host with another version, it is shown under a name with its unit or kind added. What
+cannot be shown at all is refused, and the host says so.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+
+import numpy as np
+from msgspec.structs import replace
+
+from tickboard.client.decoder import WatchedSeries
+from tickboard.errors import InputError, LimitError
+from tickboard.expressions.alignment import Labels
+from tickboard.fleet.host import FollowedHost
+from tickboard.fleet.wall_labels import HOST, wall_labels
+from tickboard.metrics.cleaning import MAX_LABEL_VALUE
+from tickboard.metrics.declarations import is_label
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.source import REFUSED, Source
+from tickboard.output.text import encodable, one_line
+from tickboard.wire import About, MetricInfo, MetricKind
+
+SOURCE = "hosts"
+"""The intake's source of all hosts."""
+
+MAX_HOST_SERIES = 1_000
+"""The most series of one host: its overview. Further ones are refused."""
+
+UP = MetricInfo("host_up", "Hosts that are up", "", "gauge", [HOST], 0, 1)
+"""The metric that says of each host whether it is there: 1 or 0."""
+
+MAX_OWN_LABELS = 20
+"""The most labels of a host's own."""
+
+MAX_NOTE = 500
+"""The most characters of a note."""
+
+NOT_SHOWN, RENAMED, LABELS = "not shown", "renamed", "labels"
+"""What the notes of a host are about."""
+
+_UNUSABLE = re.compile(r"[^A-Za-z0-9_./-]+")
+
+
+class HostSeries:
+    """Makes the series of hosts on a wall.
+
+    Args:
+        intake: the wall's.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._source = intake.source(SOURCE)
+        self._source.most = sys.maxsize
+
+    @property
+    def source(self) -> Source:
+        """What their values are written through."""
+        return self._source
+
+    def introduce(self, host: FollowedHost, about: About) -> None:
+        """Take a host's labels and its series' metrics from its description, and make its ``host_up``."""
+        labels, refused = _good_labels(about.labels)
+        _note(host, LABELS, refused)
+        if labels != host.labels or host.up < 0:
+            self.remove(host)
+            host.labels = labels
+            self._make_up(host)
+        # Bind again with its next tick, since a unit or a kind may have changed.
+        host.series = ()
+
+    def bind(self, host: FollowedHost, series: tuple[WatchedSeries, ...]) -> None:
+        """Give the series of a host's ticks their columns."""
+        assert host.about is not None
+        host.series = series
+        metrics = {each.name: each for each in host.about.metrics}
+        wanted = {one.key: self._described(host, one, metrics.get(one.name)) for one in series[:MAX_HOST_SERIES]}
+        changed = {key for key, (_, before) in host.made.items() if key in wanted and wanted[key] != before}
+        self._intake.drop([column for key in changed if (column := host.made.pop(key)[0]) >= 0])
+        self._clear([column for key, (column, _) in host.made.items() if key not in wanted])
+        refused: dict[str, str] = {}
+        renamed: dict[str, str] = {}
+        made: dict[str, tuple[int, object]] = {}
+        for key, (metric, labels) in wanted.items():
+            known = self._source.known.get((host.name, key), REFUSED)
+            made[key] = (known if known >= 0 else self._make(host, key, metric, labels, refused, renamed)), wanted[key]
+        host.made = made
+        if len(series) > MAX_HOST_SERIES:
+            refused[""] = f"it publishes {len(series)} series, and {MAX_HOST_SERIES} are shown: publish fewer metrics"
+        _note(host, NOT_SHOWN, refused.values())
+        _note(host, RENAMED, renamed.values())
+        host.use([made[one.key][0] if one.key in made else REFUSED for one in series])
+
+    def remove(self, host: FollowedHost) -> None:
+        """Remove all series of a host."""
+        columns = [column for column, _ in host.made.values()]
+        self._intake.drop([column for column in (*columns, host.up) if column >= 0])
+        host.made, host.series, host.up = {}, (), -1
+        host.use([])
+
+    def again(self, host: FollowedHost) -> None:
+        """Make the series of a host on another board, which replaces the one before."""
+        host.made, host.series, host.up = {}, (), -1
+        host.use([])
+        if host.about is not None:
+            self._make_up(host)
+
+    def _make_up(self, host: FollowedHost) -> None:
+        labels = tuple(wall_labels(host.name, host.labels, {}).items())
+        host.up = self._make(host, "", UP, labels, {}, {})
+
+    def _described(
+        self, host: FollowedHost, one: WatchedSeries, metric: MetricInfo | None
+    ) -> tuple[MetricInfo, Labels]:
+        """Return the metric and the labels that a series has on the wall."""
+        labels = tuple(wall_labels(host.name, host.labels, one.labels).items())
+        found = MetricInfo(one.name, one.name, one.unit, "gauge", overview=True)
+        if metric is not None:
+            # Of a histogram, a tick has an average or a percentile.
+            kind: MetricKind = "counter" if metric.kind == "counter" else "gauge"
+            found = replace(found, title=metric.title, kind=kind, min=metric.min, max=metric.max)
+        return replace(found, labels=[name for name, _ in labels]), labels
+
+    def _make(
+        self,
+        host: FollowedHost,
+        key: str,
+        metric: MetricInfo,
+        labels: Labels,
+        refused: dict[str, str],
+        renamed: dict[str, str],
+    ) -> int:
+        """Make a series and return its column; `REFUSED` if the wall cannot have it."""
+        try:
+            return self._source.follow((host.name, key), metric, labels)
+        except LimitError as error:
+            refused[metric.name] = str(error)
+            return REFUSED
+        except InputError as error:
+            other = replace(metric, name=_other_name(metric))
+            try:
+                column = self._source.follow((host.name, key), other, labels)
+            except (InputError, LimitError):
+                refused[metric.name] = str(error)
+                return REFUSED
+            renamed[metric.name] = f"{_what(error)}: it is shown as {other.name}"
+            return column
+
+    def _clear(self, columns: Iterable[int]) -> None:
+        """Clear the values of series that a host no longer sends; they leave after a while."""
+        self._source.clear(np.array([column for column in columns if column >= 0], np.intp))
+
+
+def _good_labels(labels: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the labels of a host that a series may have, and what is wrong with the others."""
+    good: dict[str, str] = {}
+    refused: list[str] = []
+    for name, value in labels.items():
+        if len(good) == MAX_OWN_LABELS:
+            refused.append(f"it has {len(labels)} labels: give it {MAX_OWN_LABELS} at most")
+            break
+        if is_label(name) and len(value) <= MAX_LABEL_VALUE:
+            good[name] = encodable(value)
+        else:
+            refused.append(f"its label {name[:40]!r} is left out: use letters, digits, _ and . in its name")
+    return good, refused
+
+
+def _other_name(metric: MetricInfo) -> str:
+    """Return a metric's name with its unit, or with its kind if it has none."""
+    return f"{metric.name}:{_UNUSABLE.sub('_', metric.unit.replace('%', 'percent')) or metric.kind}"
+
+
+def _what(error: InputError) -> str:
+    """Return what is wrong, without how a sender would fix it."""
+    return str(error).removesuffix(": send it under another name")
+
+
+def _note(host: FollowedHost, about: str, texts: Iterable[str]) -> None:
+    """Replace what somebody has to fix about one thing."""
+    host.notes.pop(about, None)
+    if shown := "; ".join(dict.fromkeys(texts)):
+        host.notes[about] = one_line(shown, MAX_NOTE)

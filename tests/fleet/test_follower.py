@@ -1,0 +1,661 @@
+"""What hosts send becomes series of the wall: each value at its own tick, and none where a host has none."""
+
+import math
+
+import pytest
+from tests.fleet.following import CPU, CPU_SERIES, DISK, REQUESTS, START, FakeHost, FakeLink, Wall
+
+from tickboard.client.decoder import WatchedSeries
+from tickboard.errors import LiveHostError
+from tickboard.fleet import follower as module
+from tickboard.fleet.host import EXPECTED_S, LATE_TICKS, MAX_EARLY, FollowedHost
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
+from tickboard.wire import About, MetricInfo, RuleInfo
+
+NAN = math.nan
+KEY = 'cpu_usage{host="web-1"}'
+UP = 'host_up{host="web-1"}'
+
+
+def followed(**more: object) -> tuple[Wall, FakeHost]:
+    wall = Wall()
+    host = FakeHost(wall, **more)  # type: ignore[arg-type]
+    host.introduce()
+    return wall, host
+
+
+# --- ticks ---
+
+
+def test_a_tick_of_a_host_is_in_the_walls_tick_of_its_time() -> None:
+    wall, host = followed()
+    for number in range(1, 4):
+        host.tick(wall.due + 1, number)
+        wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, 3]
+    assert wall.values(UP)[1:] == [1, 1, 1]
+
+
+def test_a_host_that_did_not_report_has_no_value_there_and_not_the_one_before() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    wall.tick()
+    host.tick(wall.due + 1, 3)
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, None, 3]
+
+
+def test_a_late_tick_amends_its_own_tick_alone() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    late = wall.due + 1
+    wall.tick()
+    host.tick(late, 2)
+    wall.tick()
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, None, None]
+
+
+def test_a_tick_that_comes_before_its_instant_waits_for_it() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    host.tick(wall.due + 2, 2)
+    wall.tick()
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, 2]
+
+
+def test_late_values_of_a_host_change_the_tick_that_has_them() -> None:
+    wall, host = followed(metrics=(CPU, DISK), series=(CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"})))
+    host.tick(wall.due + 1, 1, 10)
+    host.amend(wall.due + 1, NAN, 11)
+    wall.tick()
+    host.amend(wall.due, 5, NAN)
+    wall.tick()
+    assert wall.values(KEY) == [None, 5, None]
+    assert wall.values('disk{host="web-1",mount="/"}') == [None, 11, None]
+
+
+def test_a_value_older_than_the_window_goes_to_history() -> None:
+    wall, host = followed()
+    wall.intake.placement.late_s = 3_600
+    for _ in range(20):
+        wall.tick()
+    host.tick(START + 2, 7)
+    [late] = wall.tick().late
+    assert (late.times.tolist(), late.columns.tolist()) == ([START + 2], host.host.columns.tolist())
+
+
+def test_what_no_tick_of_the_wall_has_room_for_is_counted() -> None:
+    wall, host = followed()
+    wall.tick(5)
+    host.tick(wall.due - 2, 7)
+    wall.tick()
+    assert wall.follower.dropped == 1
+
+
+def test_a_value_holds_for_the_interval_of_a_host_that_ticks_less_often_and_no_longer() -> None:
+    wall, host = followed(interval_ms=3_000)
+    first = math.ceil((wall.due + 1) / 3) * 3
+    while wall.due < first - 1:
+        wall.tick()
+    host.tick(first, 1)
+    for _ in range(5):
+        wall.tick()
+    assert wall.values(KEY)[-5:] == [1, 1, 1, None, None]
+    host.tick(first + 3, 2)
+    wall.tick()
+    assert wall.values(KEY)[-6:] == [1, 1, 1, 2, 2, 2]
+
+
+def test_of_a_host_that_ticks_more_often_the_newest_tick_counts() -> None:
+    wall, host = followed(interval_ms=100)
+    for number in range(1, 11):
+        host.tick(wall.due + number / 10, number)
+    host.tick(wall.due + 1.1, 11)
+    wall.tick()
+    assert wall.values(KEY) == [None, 10]
+    wall.tick()
+    assert wall.values(KEY) == [None, 10, 11]
+
+
+def test_a_wall_with_shorter_ticks_holds_a_hosts_second() -> None:
+    wall = Wall(window=30, interval_ms=100)
+    host = FakeHost(wall)
+    host.introduce()
+    while wall.due < START + 1 - 0.11:
+        wall.tick()
+    host.tick(START + 1, 1)
+    for _ in range(11):
+        wall.tick()
+    assert wall.values(KEY)[-11:] == [1] * 10 + [None]
+
+
+def test_ticks_that_the_wall_missed_go_to_its_ticks_of_these_instants() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    host.tick(wall.due + 2, 2)
+    # The wall was stopped; it makes up for its ticks without values.
+    for _ in range(2):
+        wall.due += 1
+        wall.engine.window.append(wall.due, wall.engine.window.row(1) * NAN)
+        wall.engine.intake.placement.now = wall.due
+    host.tick(wall.due + 1, 3)
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, 3]
+
+
+# --- clocks ---
+
+
+@pytest.mark.parametrize("ahead_s", [4.25, -4.0, 86_400.0])
+def test_the_ticks_of_a_host_with_another_clock_are_in_the_walls_ticks_of_when_they_were_made(ahead_s: float) -> None:
+    wall, host = followed(ahead_s=ahead_s)
+    for number in range(1, 4):
+        host.tick(wall.due + 1, number)
+        wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, 3]
+    assert wall.info("web-1").clock_s == pytest.approx(ahead_s, abs=0.051)
+
+
+def test_ticks_of_a_host_that_set_its_clock_wait_until_it_says_its_time() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.ahead_s, host.epoch = -3_600, "e.2"
+    host.tick(wall.due + 1, 2)
+    wall.tick()
+    host.beat()
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, None]
+    assert wall.info("web-1").clock_s == -3600
+
+
+def test_a_host_that_never_says_its_time_is_believed_after_a_while() -> None:
+    wall = Wall()
+    host = FakeHost(wall)
+    host.introduce(compare=False)
+    for number in range(1, 6):
+        host.tick(wall.due + 1, number)
+        wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, 3, 4, 5]
+
+
+def test_a_wall_whose_clock_is_set_forgets_what_it_knew_of_other_clocks() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    wall.step_clock(3_600)
+    wall.tick()
+    host.ahead_s = -3_600
+    host.tick(wall.due + 1, 3)
+    host.beat()
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, None, 3]
+
+
+def test_ticks_that_wait_for_too_long_become_a_hole() -> None:
+    wall, host = followed()
+    first = wall.due + 1
+    for number in range(MAX_EARLY + 2):
+        host.tick(first + 100 + number, number)
+    assert len(host.host.early) == MAX_EARLY
+    assert len(host.host.holes) == 2
+    assert host.host.holes.span == ((first + 100) * 1000 - 1, (first + 101) * 1000 + 1)
+
+
+# --- holes ---
+
+
+def test_ticks_that_are_missing_between_two_are_a_hole() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    assert not len(host.host.holes)
+    host.tick(wall.due + 5, 5)
+    assert list(host.host.holes) == [(wall.due * 1000, (wall.due + 5) * 1000)]
+
+
+def test_a_restarted_host_has_a_hole_since_its_last_tick() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.epoch, host.seq = "f", 0
+    host.tick(wall.due + 9, 2)
+    assert list(host.host.holes) == [(wall.due * 1000, (wall.due + 9) * 1000)]
+
+
+def test_a_window_that_is_sent_again_changes_nothing() -> None:
+    wall, host = followed()
+    for number in range(1, 4):
+        host.tick(wall.due + 1, number)
+        wall.tick()
+    host.epoch, host.seq = "f", 0
+    for number in range(1, 4):
+        host.tick(wall.due - 3 + number, number)
+    host.beat()
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, 3, None]
+    assert not len(host.host.holes)
+
+
+def test_beats_ahead_of_the_newest_tick_mean_that_ticks_are_lost() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    last = wall.due
+    for number in range(5):
+        wall.tick()
+        host.beat(seq=host.seq + 1 + number)
+    assert list(host.host.holes) == [(last * 1000, round(wall.time * 1000))]
+
+
+# --- waiting for ticks ---
+
+
+def test_the_wall_waits_for_the_hosts_that_are_live() -> None:
+    wall, host = followed()
+    other = FakeHost(wall, "web-2", link=FakeLink("http://b"))
+    other.introduce()
+    completed: list[float] = []
+    wall.follower.on_complete = lambda: completed.append(wall.time)
+    for _ in range(2):
+        host.tick(wall.due + 1, 1)
+        other.tick(wall.due + 1, 1)
+        wall.tick()
+    assert not wall.follower.is_complete
+    host.tick(wall.due + 1, 1)
+    assert not wall.follower.is_complete
+    other.tick(wall.due + 1, 1)
+    assert wall.follower.is_complete
+    assert completed == [wall.time - 1, wall.time]
+
+
+def test_the_wall_does_not_wait_for_a_host_whose_ticks_all_come_late() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    for _ in range(LATE_TICKS):
+        assert not wall.follower.is_complete
+        wall.tick()
+        host.tick(wall.due, 1)
+    wall.tick()
+    assert wall.follower.is_complete
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    assert not wall.follower.is_complete
+
+
+# --- states ---
+
+
+def test_a_silent_host_is_gone_since_it_was_last_heard_from() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.beat()
+    seen = wall.info("web-1").seen
+    states = [(wall.tick(), wall.info("web-1").state)[1] for _ in range(5)]
+    assert states == ["live", "live", "live", "gone", "gone"]
+    assert wall.info("web-1").since == seen
+    assert wall.values(UP)[-2:] == [0, 0]
+    assert wall.values(KEY)[-1] is None
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    assert wall.info("web-1").state == "live"
+    assert wall.values(UP)[-1] == 1
+
+
+def test_a_host_with_a_long_interval_may_be_silent_for_three_of_them() -> None:
+    wall, host = followed(interval_ms=10_000)
+    for _ in range(30):
+        wall.tick()
+    assert wall.info("web-1").state == "live"
+    wall.tick()
+    assert wall.info("web-1").state == "gone"
+    assert host.host.row is host.host.nothing
+
+
+def test_a_goodbye_is_no_alarm_and_is_forgotten_after_a_while() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    wall.follower.said_bye(host.link)
+    host.beat()
+    wall.follower.lost(host.link, "closed")
+    wall.tick()
+    assert (wall.info("web-1").state, wall.info("web-1").problem) == ("left", "")
+    assert wall.values(UP)[-1] is None
+    wall.tick(module.LEFT_S + 1)
+    assert wall.follower.hosts == {}
+    wall.tick()
+    assert wall.keys() == []
+
+
+def test_no_host_was_silent_while_the_wall_itself_was_stopped() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    wall.tick(60)
+    assert wall.info("web-1").state == "live"
+    for _ in range(4):
+        wall.tick()
+    assert wall.info("web-1").state == "gone"
+
+
+def test_a_host_of_an_earlier_run_is_gone_if_it_does_not_come_back() -> None:
+    wall = Wall()
+    known = FollowedHost("web-1", 1000, START - 100)
+    known.seen = START - 50
+    known.about = FakeHost(wall).about()
+    wall.follower.add_known(known)
+    wall.tick()
+    assert wall.info("web-1").state == "waiting"
+    assert wall.values(UP)[-1] is None
+    for _ in range(int(EXPECTED_S) + 1):
+        wall.tick()
+    assert (wall.info("web-1").state, wall.info("web-1").since) == ("gone", wall.info("web-1").seen)
+
+
+def test_why_a_host_cannot_be_reached_is_shown_when_it_is_gone() -> None:
+    wall, host = followed()
+    wall.follower.lost(host.link, "connection refused")
+    assert wall.info("web-1").problem == ""
+    for _ in range(5):
+        wall.tick()
+    assert wall.info("web-1").problem == "connection refused"
+    wall.follower.lost(host.link, "no route to host")
+    assert wall.info("web-1").problem == "no route to host"
+    host.introduce()
+    assert wall.info("web-1").problem == ""
+
+
+def test_a_host_that_was_never_reached_is_listed_under_its_address() -> None:
+    wall = Wall()
+    host = FakeHost(wall)
+    wall.follower.lost(host.link, "connection refused")
+    wall.follower.lost(host.link, "connection refused")
+    [listed] = wall.follower.listed().hosts
+    assert (listed.name, listed.state, listed.problem) == ("http://a:3000", "waiting", "connection refused")
+    revision = wall.follower.revision
+    host.introduce()
+    after = wall.follower.listed(revision)
+    assert ([each.name for each in after.hosts], after.removed) == (["web-1"], ["http://a:3000"])
+
+
+# --- names ---
+
+
+def test_two_hosts_of_one_name_are_told_apart_and_the_second_waits_until_the_first_is_gone() -> None:
+    wall, host = followed()
+    other = FakeHost(wall, id="other", link=FakeLink("http://b"))
+    other.introduce()
+    assert "another host has its name: give one of them another name (http://b)" in wall.info("web-1").problem
+    for _ in range(2):
+        host.tick(wall.due + 1, 1)
+        other.tick(wall.due + 1, 2)
+        wall.tick()
+    assert wall.values(KEY)[-2:] == [1, 1]
+    for _ in range(5):
+        wall.tick()
+        other.beat()
+    other.tick(wall.due + 1, 2)
+    wall.tick()
+    assert wall.values(KEY)[-1] == 2
+    assert (wall.info("web-1").problem, wall.info("web-1").address) == ("", "http://b")
+    host.introduce()
+    assert "another host has its name" in wall.info("web-1").problem
+
+
+def test_a_host_that_is_followed_twice_says_so() -> None:
+    wall, host = followed()
+    FakeHost(wall, link=FakeLink("nats://b", "nats")).introduce()
+    assert wall.info("web-1").problem == "it is followed twice (nats://b)"
+    assert wall.follower.link("web-1") is host.link
+    assert wall.follower.link("web-2") is None
+
+
+def test_another_host_at_the_same_address_takes_no_name_away() -> None:
+    wall, host = followed()
+    other = FakeHost(wall, "web-2", link=host.link)
+    other.introduce()
+    assert {each.name: each.state for each in wall.follower.listed().hosts} == {"web-1": "left", "web-2": "live"}
+    assert wall.follower.link("web-1") is None
+
+
+def test_a_malformed_name_is_reported() -> None:
+    wall = Wall()
+    FakeHost(wall, "web 1").introduce(compare=False)
+    assert "host name 'web 1'" in wall.problems["host http://a:3000"].message
+    assert wall.follower.hosts == {}
+
+
+def test_there_is_a_limit_of_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_HOSTS", 1)
+    wall, host = followed()
+    other = FakeHost(wall, "web-2", link=FakeLink("http://b"))
+    other.introduce()
+    other.tick(wall.due + 1, 1)
+    assert "there are 1 hosts" in wall.problems["hosts"].message
+    wall.follower.said_bye(host.link)
+    wall.follower.forget("web-1")
+    assert "hosts" not in wall.problems
+    other.introduce()
+    assert list(wall.follower.hosts) == ["web-2"]
+
+
+def test_a_live_host_cannot_be_forgotten_and_another_leaves_with_its_series() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    with pytest.raises(LiveHostError, match="host 'web-1' is live: end it first"):
+        wall.follower.forget("web-1")
+    forgotten: list[str] = []
+    wall.follower.on_forget = forgotten.append
+    wall.follower.said_bye(host.link)
+    wall.follower.forget("web-1")
+    wall.tick()
+    assert (wall.keys(), forgotten) == ([], ["web-1"])
+    with pytest.raises(LookupError):
+        wall.follower.forget("web-1")
+    host.tick(wall.due + 1, 1)
+    host.introduce()
+    host.tick(wall.due + 1, 2)
+    wall.tick()
+    assert wall.values(KEY)[-1] == 2
+
+
+# --- series ---
+
+
+def test_series_have_the_labels_of_their_host_first() -> None:
+    wall, host = followed(
+        labels={"env": "prod", "mount": "x", "bad name": "x"},
+        metrics=(DISK, REQUESTS),
+        series=(WatchedSeries("disk", "%", {"mount": "/", "host": "h"}), WatchedSeries("requests", "req/s")),
+    )
+    host.tick(wall.due + 1, 5, 100)
+    wall.tick()
+    assert wall.keys() == [
+        'host_up{host="web-1",env="prod",mount="x"}',
+        'disk{host="web-1",env="prod",mount="x",exported_mount="/",exported_host="h"}',
+        'requests{host="web-1",env="prod",mount="x"}',
+    ]
+    assert "label 'bad name' is left out" in wall.info("web-1").problem
+    # A rate is not divided by anything again.
+    assert wall.values(wall.keys()[2]) == [None, 100]
+    assert wall.registry.metrics["requests"].unit == "req/s"
+    assert wall.registry.metrics["requests"].overview
+
+
+def test_a_series_that_its_host_does_not_describe_is_a_gauge() -> None:
+    wall, host = followed(metrics=())
+    host.tick(wall.due + 1, 5)
+    wall.tick()
+    assert wall.registry.metrics["cpu_usage"].kind == "gauge"
+
+
+def test_percentiles_of_a_host_are_gauges() -> None:
+    latency = MetricInfo("latency", "Latency", "ms", "histogram")
+    wall, host = followed(metrics=(latency,), series=(WatchedSeries("latency", "ms"), WatchedSeries("latency.p95")))
+    host.tick(wall.due + 1, 5, 7)
+    wall.tick()
+    assert wall.values('latency.p95{host="web-1"}') == [None, 7]
+    assert wall.registry.metrics["latency"].kind == "gauge"
+
+
+def test_a_metric_of_another_unit_or_kind_is_shown_under_another_name() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 5)
+    other = FakeHost(
+        wall,
+        "web-2",
+        metrics=(MetricInfo("cpu_usage", "CPU", "", "gauge"),),
+        series=(WatchedSeries("cpu_usage"),),
+        link=FakeLink("http://b"),
+    )
+    other.introduce()
+    other.tick(wall.due + 1, 0.5)
+    wall.tick()
+    assert wall.values('cpu_usage:gauge{host="web-2"}') == [None, 0.5]
+    assert wall.info("web-2").problem == (
+        "metric 'cpu_usage' is a gauge in '%' here, not a gauge without a unit: it is shown as cpu_usage:gauge"
+    )
+
+
+def test_a_host_that_comes_back_with_another_unit_keeps_the_name() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 5)
+    wall.tick()
+    host.metrics, host.series = (
+        (MetricInfo("cpu_usage", "CPU", "cores", "gauge"),),
+        (WatchedSeries("cpu_usage", "cores"),),
+    )
+    host.introduce()
+    host.tick(wall.due + 1, 2)
+    wall.tick()
+    assert (wall.registry.metrics["cpu_usage"].unit, wall.values(KEY)[-1]) == ("cores", 2)
+    assert wall.info("web-1").problem == ""
+
+
+def test_a_metric_that_the_wall_declares_otherwise_stays_as_it_is() -> None:
+    wall = Wall()
+    wall.registry.histogram("cpu_usage", unit="%")
+    host = FakeHost(wall)
+    host.introduce()
+    host.tick(wall.due + 1, 5)
+    wall.tick()
+    assert wall.values('cpu_usage:percent{host="web-1"}')[-1] == 5
+
+
+def test_series_that_the_wall_has_no_room_for_are_refused_and_the_host_says_so() -> None:
+    wall = Wall(max_series=2)
+    host = FakeHost(wall, metrics=(CPU, DISK), series=(CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"})))
+    host.introduce()
+    host.tick(wall.due + 1, 5, 6)
+    wall.tick()
+    assert wall.values(KEY)[-1] == 5
+    assert "at its limit of 2 series" in wall.info("web-1").problem
+
+
+def test_series_of_malformed_names_are_refused() -> None:
+    wall, host = followed(series=(WatchedSeries("cpu usage", "%"), CPU_SERIES, WatchedSeries("x", "", {"a b": "c"})))
+    host.tick(wall.due + 1, 1, 5, 6)
+    wall.tick()
+    assert wall.keys() == [UP, KEY]
+    assert "cpu usage" in wall.info("web-1").problem
+    assert "label name 'a b'" in wall.info("web-1").problem
+
+
+def test_a_series_that_a_host_no_longer_has_loses_its_value() -> None:
+    disk = WatchedSeries("disk", "%", {"mount": "/"})
+    wall, host = followed(metrics=(CPU, DISK), series=(CPU_SERIES, disk))
+    host.tick(wall.due + 1, 1, 10)
+    wall.tick()
+    host.series = (CPU_SERIES,)
+    host.tick(wall.due + 1, 2)
+    wall.tick()
+    assert wall.values('disk{host="web-1",mount="/"}') == [None, 10, None]
+    host.series = (disk, CPU_SERIES)
+    host.tick(wall.due + 1, 30, 3)
+    wall.tick()
+    assert wall.values('disk{host="web-1",mount="/"}') == [None, 10, None, 30]
+    assert wall.values(KEY) == [None, 1, 2, 3]
+
+
+def test_other_labels_of_a_host_are_other_series() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.labels = {"env": "prod"}
+    host.introduce()
+    host.tick(wall.due + 1, 2)
+    wall.tick()
+    assert wall.keys() == ['host_up{host="web-1",env="prod"}', 'cpu_usage{host="web-1",env="prod"}']
+
+
+def test_another_board_goes_on_with_the_hosts() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    after = Intake(Registry())
+    wall.follower.bind(after)
+    assert list(after.source("hosts").known) == [("web-1", "")]
+
+
+# --- lists ---
+
+
+def test_only_what_has_changed_is_listed_to_those_who_know_the_rest() -> None:
+    wall, host = followed()
+    first = wall.follower.listed()
+    assert (first.whole, [each.name for each in first.hosts]) == (True, ["web-1"])
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    again = wall.follower.listed(wall.follower.revision)
+    assert (again.whole, again.hosts, again.removed) == (False, [], [])
+    assert wall.follower.listed(first.revision + 10**9).whole
+    assert wall.follower.listed(5).whole
+
+
+def test_someone_who_missed_too_many_forgotten_hosts_gets_the_whole_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_REMOVED", 1)
+    wall, host = followed()
+    other = FakeHost(wall, "web-2", link=FakeLink("http://b"))
+    other.introduce()
+    before = wall.follower.revision
+    for each in (host, other):
+        wall.follower.said_bye(each.link)
+        wall.follower.forget(each.name)
+        assert wall.follower.listed(before).whole == (each is other)
+
+
+def test_rules_of_many_hosts_are_listed_once() -> None:
+    wall, host = followed()
+    rule = RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90)
+    about = host.about()
+    for name, link in (("web-1", host.link), ("web-2", FakeLink("http://b"))):
+        wall.follower.introduced(link, About(name, "x", "1", 1, "", 1000, metrics=about.metrics, rules=[rule]))
+    assert wall.follower.listed().rules == [rule]
+
+
+def test_a_newer_host_and_an_impossible_interval_are_noted() -> None:
+    wall, _ = followed(protocol=99, interval_ms=1)
+    assert "it is newer than this wall: update the wall" in wall.info("web-1").problem
+    assert "its interval is impossible" in wall.info("web-1").problem
+
+
+def test_what_comes_through_an_unknown_link_is_ignored() -> None:
+    wall = Wall()
+    host = FakeHost(wall)
+    host.tick(wall.due + 1, 1)
+    host.amend(wall.due + 1, 1)
+    host.beat()
+    wall.follower.said_bye(host.link)
+    wall.tick()
+    assert wall.keys() == []
