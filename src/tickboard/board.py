@@ -450,7 +450,7 @@ class Board(MetricDeclarations, PanelDeclarations):
         return function
 
     def apply_config(self, config: Config) -> None:
-        """Apply a ``tickboard.toml``: rules, notifiers, how history is kept, and where ticks are sent.
+        """Apply a ``tickboard.toml``: rules, notifiers, how history is kept, where ticks are sent, and the host's name.
 
         Call it before the board is served.
 
@@ -473,10 +473,14 @@ class Board(MetricDeclarations, PanelDeclarations):
             os.environ,
             lambda key, why: config.toml.error(("remote_write", key), why),
         )
+        host = HostOptions.read(
+            msgspec.to_builtins(config.host), os.environ, lambda key, why: config.toml.error(("host", key), why)
+        )
         self._services = configured_services(self._services, config, os.environ)
         self._rules[:] = rules
         self._history_options = options.over(self._history_options)
         self._remote_write = sending.over(self._remote_write)
+        self._host = host.over(self._host)
 
     def notify(
         self,
@@ -559,6 +563,40 @@ class Board(MetricDeclarations, PanelDeclarations):
             given, os.environ, lambda key, why: InputError(f"remote_write({key}=…): {why}")
         )
 
+    def publish(
+        self,
+        nats: str | None = None,
+        *,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        credentials: str | os.PathLike[str] | None = None,
+        ca: str | os.PathLike[str] | None = None,
+        certificate: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Publish the board on NATS, for walls; without `nats`, only name it for walls that follow it over HTTP.
+
+        Flags and ``tickboard.toml`` win. While NATS is out of reach, everything else continues. See docs/publishing.md.
+
+        Args:
+            nats: servers, as ``"nats://a:4222,nats://b:4222"``. ``${NAME}`` is read from the environment. A user,
+                password or token in a URL is sent and never shown.
+            name: the host's name, unique among the hosts of a wall; by default, that of the machine.
+            labels: added to the host's series on a wall, as ``{"env": "prod"}``.
+            credentials: a credentials file of NATS.
+            ca: certificates in PEM that the server's is checked with; by default, those that the system trusts.
+            certificate: the host's own certificate, in PEM.
+            key: its key, in PEM; by default, it is in the same file.
+
+        Raises:
+            InputError: an argument cannot be used, a variable is not set, or the board is already prepared.
+        """
+        self._require_not_prepared("publish")
+        given: dict[str, object] = {"nats": nats, "name": name, "labels": labels}
+        files = {"credentials": credentials, "ca": ca, "certificate": certificate, "key": key}
+        given |= {option: None if file is None else Path(file) for option, file in files.items()}
+        self._host = HostOptions.read(given, os.environ, lambda option, why: InputError(f"publish({option}=…): {why}"))
+
     @property
     def notifiers(self) -> list[Service]:
         """The declared notifiers."""
@@ -602,6 +640,7 @@ class Board(MetricDeclarations, PanelDeclarations):
         journal: Journal | None = None,
         history: HistoryOptions | None = None,
         remote_write: RemoteWriteOptions | None = None,
+        host: HostOptions | None = None,
     ) -> None:
         """Make the engine, so that the board can be served. If you don't call it, the first request does.
 
@@ -612,6 +651,7 @@ class Board(MetricDeclarations, PanelDeclarations):
             history: where ticks are kept; None: as the board declares. A board that replaces another stays with its
                 file.
             remote_write: where ticks are sent; None: as the board declares.
+            host: its name, and where it publishes; None: as the board declares.
 
         Raises:
             InputError: the environment has an invalid value, a rule needs a longer window, or remote write is declared
@@ -623,6 +663,9 @@ class Board(MetricDeclarations, PanelDeclarations):
         self._check_rules(settings)
         if remote_write is not None:
             self._remote_write = remote_write
+        if host is not None:
+            self._host = host
+        self._host.check()
         if history is None and replaces is None and self._remote_write.is_wanted and not self._history_options.path:
             raise InputError(
                 "remote_write sends ticks from the history, but none is kept: name its file, as "
@@ -716,6 +759,11 @@ class Board(MetricDeclarations, PanelDeclarations):
     def remote_write_options(self) -> RemoteWriteOptions:
         """The options of remote write that the board and its ``tickboard.toml`` set, before flags and environment."""
         return self._remote_write
+
+    @property
+    def host_options(self) -> HostOptions:
+        """The name and labels of the host and where it publishes, as the board and its ``tickboard.toml`` set them."""
+        return self._host
 
     @property
     def hub(self) -> Hub:

@@ -98,7 +98,7 @@ def test_an_empty_file_is_an_empty_config() -> None:
         ("\n[rule.cpu]\n", "tickboard.toml:2: rule: there is no such key: write rules"),
         (
             "xyz = 1\n",
-            "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers, history, remote_write",
+            "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers, history, remote_write, host",
         ),
         ("[history]\nsise = 1\n", "tickboard.toml:2: history.sise: there is no such key: write size"),
         (
@@ -216,12 +216,20 @@ def test_an_invalid_notifier_name_is_reported_with_its_line_and_how_to_fix_it() 
 
 def test_every_key_has_a_description_and_valid_examples() -> None:
     definitions = config_schema()["$defs"]
-    assert set(definitions) == {"Document", "RuleTable", "NotifierTable", "HistoryTable", "RemoteWriteTable"}
+    assert set(definitions) == {
+        "Document",
+        "RuleTable",
+        "NotifierTable",
+        "HistoryTable",
+        "RemoteWriteTable",
+        "HostTable",
+    }
     documents: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "RuleTable": lambda table: {"rules": {"name": table}},
         "NotifierTable": lambda table: {"notifiers": {"name": {"url": "x"} | table}},
         "HistoryTable": lambda table: {"history": table},
         "RemoteWriteTable": lambda table: {"remote_write": table},
+        "HostTable": lambda table: {"host": table},
     }
     for name, document_of in documents.items():
         for key, described in definitions[name]["properties"].items():
@@ -258,7 +266,7 @@ def accepted(document: dict[str, Any]) -> bool:
         return False
     # The config contains exactly what was written.
     read = msgspec.to_builtins(
-        Document(dict(config.rules), dict(config.notifiers), config.history, config.remote_write)
+        Document(dict(config.rules), dict(config.notifiers), config.history, config.remote_write, config.host)
     )
     given = {
         section: {
@@ -311,7 +319,20 @@ REMOTE_WRITE = {
     "labels": st.dictionaries(texts, texts, max_size=2),
     "delay": durations,
 }
-PLAIN: dict[str, dict[str, st.SearchStrategy[Any]]] = {"history": HISTORY, "remote_write": REMOTE_WRITE}
+HOST = {
+    "name": texts.filter(bool),
+    "labels": st.dictionaries(texts, texts, max_size=2),
+    "nats": texts.filter(bool),
+    "credentials": texts.filter(bool),
+    "ca": texts.filter(bool),
+    "certificate": texts.filter(bool),
+    "key": texts.filter(bool),
+}
+PLAIN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "history": HISTORY,
+    "remote_write": REMOTE_WRITE,
+    "host": HOST,
+}
 """The sections that are one table, and not one for each name."""
 
 names = texts.filter(bool)

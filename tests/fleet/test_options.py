@@ -27,8 +27,10 @@ def test_all_of_them() -> None:
     reached = options.nats_options
     assert reached is not None
     assert reached.servers[0] == NatsAddress("a")
-    assert (str(reached.servers[1]), reached.credentials, reached.ca) == ("tls://b:1", Path("a.creds"), Path("ca.pem"))
-    assert (reached.certificate, reached.key, reached.wants_tls) == (Path("c.pem"), Path("k.pem"), True)
+    assert str(reached.servers[1]) == "tls://b:1"
+    assert reached.wants_tls
+    files = (reached.credentials, reached.ca, reached.certificate, reached.key)
+    assert files == tuple(Path(name).absolute() for name in ("a.creds", "ca.pem", "c.pem", "k.pem"))
     assert options.labels == (("az", "1"), ("env", "prod"))
     assert options.host_name == "web-1.eu"
 
@@ -71,7 +73,13 @@ def test_credentials_stay_with_the_servers_that_they_were_written_for() -> None:
     both = flags.over(file)
     assert both.nats == (NatsAddress("b"),)
     assert (both.credentials, both.ca, both.name, both.labels) == (None, None, "two", (("env", "prod"),))
-    assert read(name="two").over(file).credentials == Path("a.creds")
+    elsewhere = read(nats="nats://b").over(read(credentials="a.creds"))
+    assert elsewhere.credentials == Path("a.creds").absolute()
+    elsewhere.check()
+    with pytest.raises(InputError, match="is for NATS, but no server is named: give one with --nats or nats="):
+        read(credentials="a.creds").check()
+    read(nats="none", credentials="a.creds").check()
+    assert read(name="two").over(file).credentials == Path("a.creds").absolute()
 
 
 @pytest.mark.parametrize(

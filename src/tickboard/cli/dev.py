@@ -19,6 +19,7 @@ from tickboard.cli.loading import Load
 from tickboard.cli.watching import Watcher
 from tickboard.configuration.config import NAME
 from tickboard.errors import BoardError, TickboardError
+from tickboard.fleet.options import HostOptions
 from tickboard.history.options import NONE, HistoryOptions
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
@@ -65,6 +66,7 @@ class Reloader:
         history: returns where and for how long a board's ticks are kept. Boards after the first stay with its file.
         config: the file that configures the board; None: the ``tickboard.toml`` beside `path`, if there is one.
         remote_write: returns where a board's ticks are sent; None: as the board itself declares.
+        host: returns a board's name and where it publishes; None: as the board itself declares.
 
     Raises:
         BoardError: the dashboard file or `config` does not exist.
@@ -79,6 +81,7 @@ class Reloader:
         history: Callable[[Board], HistoryOptions] = lambda _: HistoryOptions(),
         config: Path | None = None,
         remote_write: Callable[[Board], RemoteWriteOptions | None] = lambda _: None,
+        host: Callable[[Board], HostOptions | None] = lambda _: None,
     ) -> None:
         # Absolute, since the file may change the current folder.
         path, config = path.absolute(), None if config is None else config.absolute()
@@ -87,6 +90,7 @@ class Reloader:
         self._settings = settings
         self._history = history
         self._remote_write = remote_write
+        self._host = host
         self._print = say
         self._watcher = Watcher(path, config or path.with_name(NAME))
         self._version = 0
@@ -112,6 +116,7 @@ class Reloader:
             journal=journal(self.board),
             history=kept,
             remote_write=remote_write(self.board),
+            host=host(self.board),
         )
         if error is not None:
             self._load = None
@@ -208,6 +213,7 @@ class Reloader:
                     replaces=self.board,
                     history=kept,
                     remote_write=self._remote_write(board),
+                    host=self._host(board),
                 )
                 self._check_file(kept.path)
         except TickboardError as raised:

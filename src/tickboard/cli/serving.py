@@ -85,6 +85,7 @@ def dev(file: Path, options: Options) -> None:
         lambda board: options.history_of(board, file),
         options.config,
         lambda board: options.remote_write_of(board, options.history_of(board, file)),
+        options.host_of,
     )
     serve(reloader, lambda: reloader.board, options, str(file))
 
@@ -117,6 +118,7 @@ def _prepare(board: Board, options: Options, named: Path | None, journal: "Journ
         journal=journal,
         history=history,
         remote_write=options.remote_write_of(board, history),
+        host=options.host_of(board),
     )
 
 
@@ -139,6 +141,10 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
 
     if options.remote_write is not None and is_exposed(options.remote_write):
         log.warning("%s", exposed("--remote-write", options.remote_write))
+    if options.nats is not None and any(map(is_exposed, options.nats.split(","))):
+        from tickboard.fleet.options import shown_servers
+
+        log.warning("%s", exposed("--nats", shown_servers(options.nats)))
     flags, tls, proxy, hsts_days = options.allowed, options.tls, options.proxy, options.hsts_days
     scheme = "http" if tls is None else "https"
     with listen(options.host, options.port) as listening:

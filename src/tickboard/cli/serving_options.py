@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from tickboard.board import Board
+    from tickboard.fleet.options import HostOptions
     from tickboard.history.options import HistoryOptions
     from tickboard.hub.traffic import Traffic
     from tickboard.journal.journal import Journal
@@ -89,6 +90,17 @@ class Options(Struct, frozen=True):
         tuple[str, ...],
         "A label to add to each series that is sent, such as env=prod; may be repeated.",
     ] = ()
+    name: Annotated[str | None, "The name of this host on a wall; that of the machine by default."] = None
+    label: Annotated[tuple[str, ...], "A label of this host on a wall, such as env=prod; may be repeated."] = ()
+    nats: Annotated[
+        str | None,
+        "NATS servers to publish on for walls: nats://nats.example.com, or several with commas; none: none "
+        "(TICKBOARD_NATS).",
+    ] = None
+    nats_credentials: Annotated[Path | None, "A NATS credentials file."] = None
+    nats_ca: Annotated[Path | None, "CA certificates in PEM that the NATS server's is checked with."] = None
+    nats_cert: Annotated[Path | None, "A certificate in PEM to show to the NATS server."] = None
+    nats_key: Annotated[Path | None, "Its key in PEM; by default it is in the file of --nats-cert."] = None
     auth: Annotated[
         Literal["none", "required"] | None,
         "required: everyone logs in; none: nobody does. By default, everyone, and on loopback only clients of a proxy.",
@@ -163,14 +175,14 @@ class Options(Struct, frozen=True):
     def anchored(self) -> "Options":
         """Return the options with absolute paths, since a dashboard file may change the current folder."""
         access = _absolute(self.access or os.environ.get("TICKBOARD_ACCESS", "").strip()) or None
-        certificate, key = (None if file is None else file.absolute() for file in (self.tls_cert, self.tls_key))
+        files = ("tls_cert", "tls_key", "nats_credentials", "nats_ca", "nats_cert", "nats_key")
+        absolute = {name: file.absolute() for name in files if (file := getattr(self, name)) is not None}
         return replace(
             self,
             state=_absolute(self._state),
             history=_absolute(self._history),
             access=access,
-            tls_cert=certificate,
-            tls_key=key,
+            **absolute,
         )
 
     @property
@@ -281,7 +293,7 @@ class Options(Struct, frozen=True):
         given = {
             "url": url,
             "version": self.remote_write_version,
-            "labels": _labels(self.remote_write_label) if self.remote_write_label else None,
+            "labels": _labels(self.remote_write_label, "remote-write-label") if self.remote_write_label else None,
         }
         options = RemoteWriteOptions.read(given, os.environ, _remote_write_refusal).over(board.remote_write_options)
         if options.is_wanted and history.path is None:
@@ -290,6 +302,28 @@ class Options(Struct, frozen=True):
                 "or give --remote-write none"
             )
         return options
+
+    def host_of(self, board: "Board") -> "HostOptions":
+        """Return the name and labels of a board as a host, and where it publishes.
+
+        Args:
+            board: the board, which may set some of these options.
+
+        Raises:
+            InputError: a flag cannot be used.
+        """
+        from tickboard.fleet.options import HostOptions
+
+        given = {
+            "nats": self.nats if self.nats is not None else os.environ.get("TICKBOARD_NATS", "").strip() or None,
+            "name": self.name,
+            "labels": _labels(self.label, "label") if self.label else None,
+            "credentials": self.nats_credentials,
+            "ca": self.nats_ca,
+            "certificate": self.nats_cert,
+            "key": self.nats_key,
+        }
+        return HostOptions.read(given, os.environ, _host_refusal).over(board.host_options)
 
     @property
     def prefix(self) -> str:
@@ -416,12 +450,12 @@ def _history_refusal(option: str, why: str) -> InputError:
     return InputError(f"--{flag.replace('_', '-')}: {why}")
 
 
-def _labels(texts: Sequence[str]) -> dict[str, str]:
+def _labels(texts: Sequence[str], flag: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise InputError(f"--remote-write-label={text:.40}: give a name and a value, as env=prod")
+            raise InputError(f"--{flag}={text:.40}: give a name and a value, as env=prod")
         found[name] = value
     return found
 
@@ -429,6 +463,11 @@ def _labels(texts: Sequence[str]) -> dict[str, str]:
 def _remote_write_refusal(option: str, why: str) -> InputError:
     flag = {"url": "", "labels": "-label"}.get(option, f"-{option}")
     return InputError(f"--remote-write{flag}: {why}")
+
+
+def _host_refusal(option: str, why: str) -> InputError:
+    flag = {"nats": "nats", "name": "name", "labels": "label", "certificate": "nats-cert"}.get(option, f"nats-{option}")
+    return InputError(f"--{flag}: {why}")
 
 
 def fail(message: str) -> None:

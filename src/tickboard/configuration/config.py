@@ -1,4 +1,4 @@
-"""The contents of ``tickboard.toml``: rules, notifiers, history and remote write, set without touching Python.
+"""The contents of ``tickboard.toml``: rules, notifiers, history and where ticks go, set without touching Python.
 
 `parse_config` takes a file's bytes and returns a `Config`, or raises one error that names the file, the line, the key
 and the fix. `config_schema` returns a JSON Schema, made from the same types, for editors. Nothing here knows a board:
@@ -269,8 +269,56 @@ class RemoteWriteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     ) = UNSET
 
 
+class HostTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The board as one of the hosts that a wall follows: its name and labels, and the NATS server to publish on."""
+
+    name: (
+        Annotated[
+            Text,
+            Meta(description="The name, as text. By default, that of the machine.", examples=["web-1"]),
+        ]
+        | UnsetType
+    ) = UNSET
+    labels: (
+        Annotated[
+            dict[str, str],
+            Meta(description="Labels of the host: names and texts.", examples=[{"env": "prod", "role": "web"}]),
+        ]
+        | UnsetType
+    ) = UNSET
+    nats: (
+        Annotated[
+            Text,
+            Meta(
+                description="NATS servers to publish on, as text: URLs, separated by commas. ${NAME} in them is read "
+                'from the environment. "none": nothing is published.',
+                examples=["nats://nats.example.com", "tls://${NATS_USER}:${NATS_PASSWORD}@nats.example.com:4222"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    credentials: Annotated[Text, Meta(description="The path of a NATS credentials file, as text.")] | UnsetType = UNSET
+    ca: (
+        Annotated[
+            Text,
+            Meta(
+                description="The path of the CA certificates that the NATS server's is checked with, in PEM, as text."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    certificate: (
+        Annotated[Text, Meta(description="The path of the host's own certificate for NATS, in PEM, as text.")]
+        | UnsetType
+    ) = UNSET
+    key: (
+        Annotated[Text, Meta(description="The path of its key, in PEM, as text. By default, it is in the same file.")]
+        | UnsetType
+    ) = UNSET
+
+
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A tickboard.toml: rules, notifiers, history and remote write, set without touching Python."""
+    """A tickboard.toml: rules, notifiers, history and where ticks go, set without touching Python."""
 
     rules: Annotated[dict[Name, RuleTable], Meta(description="Rules by name: tables [rules.NAME].")] = {}
     notifiers: Annotated[
@@ -280,9 +328,10 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     remote_write: Annotated[RemoteWriteTable, Meta(description="Where ticks are sent: the table [remote_write].")] = (
         RemoteWriteTable()
     )
+    host: Annotated[HostTable, Meta(description="The board among other hosts: the table [host].")] = HostTable()
 
 
-T = TypeVar("T", RuleTable, NotifierTable, HistoryTable, RemoteWriteTable)
+T = TypeVar("T", RuleTable, NotifierTable, HistoryTable, RemoteWriteTable, HostTable)
 
 
 class Config(Struct, frozen=True):
@@ -294,6 +343,7 @@ class Config(Struct, frozen=True):
         notifiers: by name, in the order of the file.
         history: the table ``[history]``.
         remote_write: the table ``[remote_write]``.
+        host: the table ``[host]``.
     """
 
     toml: Toml
@@ -301,6 +351,7 @@ class Config(Struct, frozen=True):
     notifiers: Mapping[str, NotifierTable]
     history: HistoryTable
     remote_write: RemoteWriteTable
+    host: HostTable
 
 
 def parse_config(data: bytes, file: str) -> Config:
@@ -321,6 +372,7 @@ def parse_config(data: bytes, file: str) -> Config:
         _tables(toml, "notifiers", NotifierTable),
         _table(toml, ("history",), toml.values.get("history", {}), HistoryTable),
         _table(toml, ("remote_write",), toml.values.get("remote_write", {}), RemoteWriteTable),
+        _table(toml, ("host",), toml.values.get("host", {}), HostTable),
     )
 
 
@@ -408,7 +460,7 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
 
 def _refused(kind: type[msgspec.Struct], key: str, value: object) -> str:
     # A URL or a header may contain a password, and everyone who sees the page can read errors.
-    shown = "the value" if key in {"url", "headers"} else _shortened(repr(value))
+    shown = "the value" if key in {"url", "headers", "nats"} else _shortened(repr(value))
     return f"{shown} is invalid. {_description(kind, key)}"
 
 

@@ -5,6 +5,7 @@
     tickboard.host.NAME.overview        the messages of `tickboard.v2` for the overview series
     tickboard.host.NAME.ticks           the messages of `tickboard.v2` for all series
     tickboard.host.NAME.beat            `Beat`, in JSON: every second
+    tickboard.host.NAME.claim           `Claim`, in JSON: a process wants the name, or has it
     tickboard.host.NAME.bye             `Bye`, in JSON: the host ends on purpose
     tickboard.host.NAME.ask.ROLE.CALL   frames of a call to the host, made with a role
     tickboard.host.NAME.answer.CALL     frames of its answer
@@ -51,6 +52,22 @@ class Beat(msgspec.Struct, frozen=True):
     seq: int
     interval_ms: int
     alerts: int
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """That a process wants to publish under a name, or does so and answers one that wants to.
+
+    Attributes:
+        id: the host's, as in `tickboard.wire.About`.
+        since: when the process began to publish under its name, or to want to, POSIX seconds.
+        place: where it runs, for people.
+        holds: whether it publishes under the name.
+    """
+
+    id: str
+    since: float
+    place: str
+    holds: bool
 
 
 class Bye(msgspec.Struct, frozen=True):

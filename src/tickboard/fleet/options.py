@@ -73,10 +73,9 @@ class HostOptions(PartialOptions, frozen=True):
     def over(self, others: Self) -> Self:
         """Return these options, with those that are not set taken from others.
 
-        Credentials and certificates stay with the servers that they were written for, so that they are shown to no
-        others.
+        Credentials and certificates that were written with some servers are shown to no others.
         """
-        if self.nats is not None:
+        if self.nats is not None and others.nats is not None:
             others = replace(others, credentials=None, ca=None, certificate=None, key=None)
         return super().over(others)
 
@@ -86,6 +85,16 @@ class HostOptions(PartialOptions, frozen=True):
         if not self.nats:
             return None
         return NatsOptions(self.nats, self.credentials, self.ca, self.certificate, self.key)
+
+    def check(self) -> None:
+        """Check the options of all places together.
+
+        Raises:
+            InputError: there are files for NATS, but no server.
+        """
+        files = (self.credentials, self.ca, self.certificate, self.key)
+        if self.nats is None and (unused := [str(file) for file in files if file is not None]):
+            raise InputError(f"{unused[0]} is for NATS, but no server is named: give one with --nats or nats=")
 
     @property
     def host_name(self) -> str:
@@ -131,7 +140,8 @@ def _read_labels(value: object) -> Labels:
 def _read_file(value: object) -> Path:
     if not isinstance(value, str | Path) or not str(value):
         raise InputError("give the name of a file")
-    return Path(value)
+    # Absolute, since a dashboard file may change the current folder.
+    return Path(value).absolute()
 
 
 _READ: dict[str, Callable[..., object]] = {

@@ -108,7 +108,7 @@ class Audiences:
                 break
             selection = yield from self.engine.select_in_steps(wanted, selection, buckets=encoding.has_buckets)
         assert selection is not None
-        if not encoding.describes_board:
+        if encoding is JSON:
             yield from selection.write()
         return selection
 

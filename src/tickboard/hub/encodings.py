@@ -231,13 +231,13 @@ class Binary:
     Args:
         dtype: the type of the values: `FLOAT32` or `FLOAT64`.
         describes_changes: whether its viewers understand messages with changes only.
+        describes_board: whether its viewers are sent the board when metrics appear or leave.
     """
 
-    describes_board = True
-
-    def __init__(self, dtype: str, *, describes_changes: bool = False) -> None:
+    def __init__(self, dtype: str, *, describes_changes: bool = False, describes_board: bool = True) -> None:
         self._dtype = dtype
         self.describes_changes = describes_changes
+        self.describes_board = describes_board
         self.has_buckets = dtype == FLOAT64
 
     def prepare(self, selection: Selection) -> Iterator[None]:
@@ -277,6 +277,10 @@ BINARY_CHANGES: dict[str, Encoding] = {
     "tickboard.v1": Binary(FLOAT32, describes_changes=True),
 }
 """The same, for viewers that ask for changes only."""
+
+
+PUBLISHED: Encoding = Binary(FLOAT64, describes_board=False)
+"""``tickboard.v2`` as a host publishes it: ticks, and the series of their values."""
 
 
 def recent_metrics(selection: Selection, window: Slice, count: int) -> Generator[None, None, list[bytes]]:

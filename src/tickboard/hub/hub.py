@@ -95,13 +95,13 @@ class Hub:
         self._tick: TickResult | None = None
         self._amended: list[tuple[int, float, Floats]] = []
         self._uninformed: list[Viewer] = []
-        self._by_tasks = 0
+        self._by_tasks = self._internal = 0
         self._epoch = engine.epoch
 
     @property
     def viewers(self) -> int:
-        """The number of connected viewers."""
-        return len(self._viewers)
+        """The number of connected viewers, without the internal ones."""
+        return len(self._viewers) - self._internal
 
     @property
     def subscriptions(self) -> int:
@@ -120,6 +120,7 @@ class Hub:
         details: bool = False,
         owner: str = "",
         prepared: Selection | None = None,
+        internal: bool = False,
     ) -> Viewer:
         """Add a viewer, and send it an ``initial`` with all ticks after `since`, or with the whole window.
 
@@ -131,11 +132,13 @@ class Hub:
             details: whether it sees problems in full.
             owner: the client's address.
             prepared: what `Audiences.prepare` returned for these selectors; without it, they are looked up at once.
+            internal: whether it is a part of this program, which takes frames quickly and is not counted.
         """
-        viewer = Viewer(self, outlet, since, details=details, owner=owner)
+        viewer = Viewer(self, outlet, since, details=details, owner=owner, internal=internal)
         self.audiences.put(viewer, encoding, selectors, prepared, self.board.number)
         self._viewers.add(viewer)
-        self._by_tasks += outlet.descriptor < 0
+        self._internal += internal
+        self._by_tasks += outlet.descriptor < 0 and not internal
         try:
             viewer.pump()
         except BaseException:
@@ -146,6 +149,7 @@ class Hub:
 
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer; nothing happens if it has left already."""
+        self._internal -= viewer.internal and viewer in self._viewers
         self._viewers.discard(viewer)
         self.retire(viewer)
 
@@ -154,7 +158,7 @@ class Hub:
         self.waiting.discard(viewer)
         viewer.untaken = None
         if viewer.audience is not None:
-            self._by_tasks -= viewer.outlet.descriptor < 0
+            self._by_tasks -= viewer.outlet.descriptor < 0 and not viewer.internal
             self.audiences.remove(viewer, viewer.audience)
             viewer.audience = None
 

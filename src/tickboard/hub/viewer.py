@@ -34,6 +34,7 @@ class Viewer:
     Attributes:
         outlet: its connection.
         details: whether it sees problems in full.
+        internal: whether it is a part of this program, whose messages are not counted as traffic.
         audience: the viewers of the same subscription; None once it is being closed.
         owner: the client's address.
         slot: its index in the audience.
@@ -53,16 +54,25 @@ class Viewer:
         "_untaken",
         "audience",
         "details",
+        "internal",
         "outlet",
         "owner",
         "slot",
     )
 
     def __init__(
-        self, hub: "Hub", outlet: ViewerConnection, seen: Position | None, *, details: bool = False, owner: str = ""
+        self,
+        hub: "Hub",
+        outlet: ViewerConnection,
+        seen: Position | None,
+        *,
+        details: bool = False,
+        owner: str = "",
+        internal: bool = False,
     ) -> None:
         self.outlet = outlet
         self.details = details
+        self.internal = internal
         self.owner = owner
         self.audience: Audience[Viewer] | None = None
         self.slot = 0
@@ -158,7 +168,8 @@ class Viewer:
             frame = frame.after(self._hub.board.frame(details=self.details))
         self._idle = True
         self._hub.waiting.discard(self)
-        self._hub.traffic.sent(1, frame.size)
+        if not self.internal:
+            self._hub.traffic.sent(1, frame.size)
         self._seen = position
         if self.outlet.send(frame):
             self.pump()
@@ -233,7 +244,8 @@ class Viewer:
         return None
 
     def _send(self, frame: Frame, seq: int) -> None:
-        self._hub.traffic.sent(1, frame.size)
+        if not self.internal:
+            self._hub.traffic.sent(1, frame.size)
         self._seen = self._hub.at(seq)
         if not self.outlet.send(frame):
             self._become_busy(frame)

@@ -79,6 +79,12 @@ class Secret:
         found = _SCHEME.match(self._text)
         return found[1].lower() if found else ""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
     def __repr__(self) -> str:
         return f"Secret({self.scheme}://…)"
 

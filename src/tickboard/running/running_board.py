@@ -27,6 +27,7 @@ from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
 from tickboard.fleet.introduction import Introduction
 from tickboard.fleet.options import HostOptions
+from tickboard.fleet.publishing import Publishing
 from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
@@ -105,6 +106,7 @@ class RunningBoard:
             stops.
         recorder: records its ticks; None: they are not recorded.
         fleet: the hosts that it follows; None: it follows none.
+        publishing: publishes the board that it replaces; None: it replaces none.
 
     Attributes:
         fleet: as given.
@@ -125,6 +127,7 @@ class RunningBoard:
         alert_positions: Mapping[str, int] = MappingProxyType({}),
         recorder: TickRecorder | None = None,
         fleet: "Fleet | None" = None,
+        publishing: Publishing | None = None,
     ) -> None:
         self.fleet = fleet
         self.settings = settings
@@ -151,14 +154,15 @@ class RunningBoard:
         # For the board that replaces this one: the sources of its alert functions, and where they resume.
         self._functions_after: list[str] = []
         self._positions_after: dict[str, int] = {}
-        introduction = Introduction(declared.host, hub, lambda: self._started, lambda: self.history is not None)
+        self._publishing = publishing or Publishing(hub)
+        self._introduction = Introduction(declared.host, hub, lambda: self._started, lambda: self.history is not None)
         self.app: Starlette = create_app(
             hub,
             declared.intake,
             announcer,
             self._vitals,
             lambda: self.history,
-            introduction.about,
+            self._introduction.about,
             declared.routes,
             fleet,
         )
@@ -254,7 +258,14 @@ class RunningBoard:
         self._problems.close()
         self._functions_after, self._positions_after = sources(declared.alert_functions), {}
         return RunningBoard(
-            declared, settings, engine, self.hub, self._announcer, self._positions_after, self._recorder
+            declared,
+            settings,
+            engine,
+            self.hub,
+            self._announcer,
+            self._positions_after,
+            self._recorder,
+            publishing=self._publishing,
         )
 
     def show(self) -> None:
@@ -295,6 +306,7 @@ class RunningBoard:
         # After a stop and another start, functions begin with the alerts from then on.
         self._alert_positions = {}
         self._sending.start()
+        await self._publishing.use(self._introduction, self.settings.interval_ms)
         await self._listeners.start()
         import_later()
 
@@ -313,6 +325,7 @@ class RunningBoard:
 
     async def close(self) -> None:
         """Stop everything, then close the journal and the history."""
+        await self._publishing.close()
         await self.stop()
         if self._loop is not None:
             self._make_marks()

@@ -1,0 +1,52 @@
+"""Publishing of one board after another: a publisher, if it is wanted, that continues when a board is replaced."""
+
+from typing import TYPE_CHECKING
+
+from tickboard.fleet.introduction import Introduction
+from tickboard.fleet.options import HostOptions
+from tickboard.hub.hub import Hub
+
+if TYPE_CHECKING:
+    from tickboard.fleet.publisher import Publisher
+
+
+class Publishing:
+    """Publishes what a hub shows, as the options of its current board say.
+
+    Args:
+        hub: has the board.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._options = HostOptions()
+        self._publisher: Publisher | None = None
+        self._problems = hub.problems.scope()
+
+    async def use(self, introduction: Introduction, interval_ms: int) -> None:
+        """Publish a board from now on; a publisher with the same options continues.
+
+        Args:
+            introduction: describes the board.
+            interval_ms: milliseconds between two of its ticks.
+        """
+        options = introduction.options
+        if self._publisher is not None and options != self._options:
+            await self.close()
+        self._options = options
+        if self._publisher is None and options.nats:
+            from tickboard.fleet.publisher import Publisher
+
+            self._problems = self._hub.problems.scope()
+            self._publisher = Publisher(options, self._hub, self._problems)
+            self._publisher.show(introduction, interval_ms)
+            self._publisher.start()
+        elif self._publisher is not None:
+            self._publisher.show(introduction, interval_ms)
+
+    async def close(self) -> None:
+        """Say goodbye, and publish no more."""
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            await publisher.close()
+            self._problems.close()
