@@ -80,6 +80,22 @@ WRITE: dict[str, str] = {
 """The same for a POST."""
 
 
+_NOT_OF_HOSTS = ("/assets", "/login", "//", "/api/health/..", "/api%2F")
+
+
+def _on_host(table: dict[str, str]) -> dict[str, str]:
+    """Return what the same paths need on the board of a host that a wall follows."""
+    found = {"/hosts/web-1": "viewer"} if table is READ else {}
+    for path, needed in table.items():
+        if not path.startswith(_NOT_OF_HOSTS):
+            found[f"/hosts/web-1{path}"] = {"nobody": "viewer", "sender": "admin"}.get(needed, needed)
+    return found
+
+
+READ |= {**_on_host(READ), "/hosts/web-1/assets/none.js": "admin", "/hosts/web-1/login": "admin", "/hosts": "admin"}
+WRITE |= {**_on_host(WRITE), "/hosts/web-1/logout": "admin", "/hosts/web-1": "admin"}
+
+
 def allowed(role: str, needed: str) -> bool:
     """Return whether somebody may make a request that needs a role."""
     return needed == "nobody" or needed in INCLUDES[role]

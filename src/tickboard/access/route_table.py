@@ -38,7 +38,10 @@ class Needs(Struct, frozen=True):
     write: Role | None = CLOSED
 
 
-ROUTES: tuple[Needs, ...] = (
+HOST_BOARD = "/hosts/{host}"
+"""The prefix under which a wall shows the boards of the hosts that it follows."""
+
+_BOARD: tuple[Needs, ...] = (
     # The prefix without its slash, which is redirected to the one with it.
     Needs("", read=None),
     Needs("/", read="viewer"),
@@ -75,6 +78,21 @@ ROUTES: tuple[Needs, ...] = (
     Needs(f"{LOGIN}/{{once}}", read=None),
     Needs(LOGOUT, write=None),
 )
+
+
+def _on_host(needs: Needs) -> Needs | None:
+    """Return what a path needs on the board of a host: what it does on any board; None: it is not shown there.
+
+    What anybody may read of a board needs a viewer of the wall. Neither a login nor the intake of metrics is there, and
+    assets are the wall's own.
+    """
+    if needs.path.startswith((LOGIN, LOGOUT, "/assets/")) or not {needs.read, needs.write} - {"admin", "sender"}:
+        return None
+    return Needs(f"{HOST_BOARD}{needs.path}", needs.read or "viewer", needs.write)
+
+
+ROUTES: tuple[Needs, ...] = (*_BOARD, *filter(None, map(_on_host, _BOARD)))
+"""The table."""
 
 
 class RouteTable:

@@ -1,12 +1,14 @@
 """Links: how a wall reaches one host, over HTTP or through NATS. A follower uses both in the same way."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from tickboard.client.decoder import Tick
 from tickboard.errors import TickboardError
 from tickboard.wire import About
+
+if TYPE_CHECKING:
+    from tickboard.client.decoder import Tick
 
 
 class CutOffError(TickboardError):
@@ -46,11 +48,11 @@ class LinkListener(Protocol):
         """Take a host's description: before anything else that it sends, and whenever it has changed."""
         ...
 
-    def ticked(self, link: Link, tick: Tick) -> None:
+    def ticked(self, link: Link, tick: "Tick") -> None:
         """Take a tick with the overview series, each once and in order; `Tick.missed` tells of holes."""
         ...
 
-    def amended(self, link: Link, tick: Tick) -> None:
+    def amended(self, link: Link, tick: "Tick") -> None:
         """Take late values of an earlier tick; NaN: unchanged."""
         ...
 

@@ -27,6 +27,7 @@ from tickboard.server.routes.alerts import alert_routes
 from tickboard.server.routes.audit import audit_route
 from tickboard.server.routes.changes import changes_route
 from tickboard.server.routes.history import history_route
+from tickboard.server.routes.host_boards import host_board_routes
 from tickboard.server.routes.hosts import host_routes
 from tickboard.server.routes.marks import mark_routes
 from tickboard.server.routes.metrics_endpoint import prometheus_route
@@ -89,6 +90,7 @@ def create_app(
             *host_routes(fleet),
             prometheus_route(hub, intake, vitals, history),
             *page_routes(),
+            *host_board_routes(fleet),
             WebSocketRoute("/{path:path}", NoWebSocket()),
         ],
         middleware=[Middleware(Parameters), Middleware(Slash), Middleware(Bodies, traffic=lambda: hub.traffic)],

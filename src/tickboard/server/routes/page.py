@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
@@ -32,11 +33,32 @@ class _Assets(StaticFiles):
         await super().__call__(scope, receive, send_kept)
 
 
+HEADERS = {"cache-control": "no-cache", POLICY: PAGE_POLICY}
+
+
 async def _index(request: Request) -> Response:
     index = STATIC / "index.html"
     if not index.is_file():
-        return PlainTextResponse("The page has not been built. In a checkout, run: make build\n", 503)
-    return FileResponse(index, headers={"cache-control": "no-cache", POLICY: PAGE_POLICY})
+        return not_built()
+    return FileResponse(index, headers=HEADERS)
+
+
+def not_built() -> Response:
+    """Return the answer in a checkout without the page."""
+    return PlainTextResponse("The page has not been built. In a checkout, run: make build\n", 503)
+
+
+async def page_below(steps: int) -> Response:
+    """Return the page for an address some steps below the board's own, with the assets of the board's own page.
+
+    Args:
+        steps: how many parts, each with its slash, the address has after that of the board.
+    """
+    try:
+        page = await run_in_threadpool((STATIC / "index.html").read_text)
+    except FileNotFoundError:
+        return not_built()
+    return HTMLResponse(page.replace('"./', f'"{"../" * steps}'), headers=HEADERS)
 
 
 def page_routes() -> list[BaseRoute]:
