@@ -27,6 +27,7 @@ from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.configuration.config import Config
 from tickboard.errors import BoardError, InputError
 from tickboard.expressions.expr import Condition, condition
+from tickboard.fleet.follow_options import FollowOptions
 from tickboard.fleet.options import HostOptions
 from tickboard.history.board_history import BoardHistory
 from tickboard.history.options import NO_HISTORY, HistoryOptions
@@ -173,6 +174,7 @@ class Board(MetricDeclarations, PanelDeclarations):
         self._services: dict[str, Service] = {}
         self._remote_write = RemoteWriteOptions()
         self._host = HostOptions()
+        self._follow = FollowOptions()
         self._alert_functions: list[tuple[str, AlertFunction]] = []
         self._marks: deque[wire.Mark] = deque(maxlen=MAX_MARKS)
         self._mark_rates = ChangeRates("marks", "by the board's program")
@@ -476,11 +478,15 @@ class Board(MetricDeclarations, PanelDeclarations):
         host = HostOptions.read(
             msgspec.to_builtins(config.host), os.environ, lambda key, why: config.toml.error(("host", key), why)
         )
+        following = FollowOptions.read(
+            msgspec.to_builtins(config.follow), os.environ, lambda key, why: config.toml.error(("follow", key), why)
+        ).beside(Path(config.toml.file))
         self._services = configured_services(self._services, config, os.environ)
         self._rules[:] = rules
         self._history_options = options.over(self._history_options)
         self._remote_write = sending.over(self._remote_write)
         self._host = host.over(self._host)
+        self._follow = following.over(self._follow)
 
     def notify(
         self,
@@ -597,6 +603,25 @@ class Board(MetricDeclarations, PanelDeclarations):
         given |= {option: None if file is None else Path(file) for option, file in files.items()}
         self._host = HostOptions.read(given, os.environ, lambda option, why: InputError(f"publish({option}=…): {why}"))
 
+    def follow(self, *urls: str, token_file: str | os.PathLike[str] | None = None) -> None:
+        """Follow other boards as hosts: ``board.follow("http://web-1:3000", "http://web-2:3000")``.
+
+        The overview metrics of each host become metrics of this board, with the label ``host`` and the host's own
+        labels, for panels and rules: ``metric("cpu_usage", host="web-1")``. ``host_up`` is 1 while a host is there, and
+        0 when it is gone. Its alerts are shown with those of this board. See docs/many-hosts.md.
+
+        Args:
+            urls: the addresses of the hosts' pages. ``${NAME}`` in them is read from the environment.
+            token_file: a file with a line ``URL TOKEN`` for each host that needs a token.
+
+        Raises:
+            InputError: an address is malformed or given twice, or the board is already prepared.
+        """
+        self._require_not_prepared("follow")
+        given = {"hosts": urls, "token_file": None if token_file is None else os.fspath(token_file)}
+        more = FollowOptions.read(given, os.environ, lambda key, why: InputError(f"follow: {why}"))
+        self._follow = self._follow.and_also(more)
+
     @property
     def notifiers(self) -> list[Service]:
         """The declared notifiers."""
@@ -695,6 +720,7 @@ class Board(MetricDeclarations, PanelDeclarations):
             self._described,
             self._remote_write,
             self._host,
+            self._follow,
         )
 
     def _check_rules(self, settings: Settings) -> None:
@@ -764,6 +790,11 @@ class Board(MetricDeclarations, PanelDeclarations):
     def host_options(self) -> HostOptions:
         """The name and labels of the host and where it publishes, as the board and its ``tickboard.toml`` set them."""
         return self._host
+
+    @property
+    def follow_options(self) -> FollowOptions:
+        """The hosts that the board and its ``tickboard.toml`` follow."""
+        return self._follow
 
     @property
     def hub(self) -> Hub:

@@ -81,6 +81,9 @@ def test_rules_and_notifiers_are_read_by_name() -> None:
     }
 
 
+SECTIONS = "rules, notifiers, history, remote_write, host, follow"
+
+
 def test_an_empty_file_is_an_empty_config() -> None:
     config = parsed("# nothing yet\n")
     assert (config.rules, config.notifiers) == ({}, {})
@@ -98,7 +101,7 @@ def test_an_empty_file_is_an_empty_config() -> None:
         ("\n[rule.cpu]\n", "tickboard.toml:2: rule: there is no such key: write rules"),
         (
             "xyz = 1\n",
-            "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers, history, remote_write, host",
+            f"tickboard.toml:1: xyz: there is no such key: use one of {SECTIONS}",
         ),
         ("[history]\nsise = 1\n", "tickboard.toml:2: history.sise: there is no such key: write size"),
         (
@@ -223,6 +226,7 @@ def test_every_key_has_a_description_and_valid_examples() -> None:
         "HistoryTable",
         "RemoteWriteTable",
         "HostTable",
+        "FollowTable",
     }
     documents: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "RuleTable": lambda table: {"rules": {"name": table}},
@@ -230,6 +234,7 @@ def test_every_key_has_a_description_and_valid_examples() -> None:
         "HistoryTable": lambda table: {"history": table},
         "RemoteWriteTable": lambda table: {"remote_write": table},
         "HostTable": lambda table: {"host": table},
+        "FollowTable": lambda table: {"follow": table},
     }
     for name, document_of in documents.items():
         for key, described in definitions[name]["properties"].items():
@@ -266,7 +271,9 @@ def accepted(document: dict[str, Any]) -> bool:
         return False
     # The config contains exactly what was written.
     read = msgspec.to_builtins(
-        Document(dict(config.rules), dict(config.notifiers), config.history, config.remote_write, config.host)
+        Document(
+            dict(config.rules), dict(config.notifiers), config.history, config.remote_write, config.host, config.follow
+        )
     )
     given = {
         section: {
@@ -328,10 +335,12 @@ HOST = {
     "certificate": texts.filter(bool),
     "key": texts.filter(bool),
 }
+FOLLOW = {"hosts": st.lists(texts.filter(bool)), "token_file": texts.filter(bool)}
 PLAIN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "history": HISTORY,
     "remote_write": REMOTE_WRITE,
     "host": HOST,
+    "follow": FOLLOW,
 }
 """The sections that are one table, and not one for each name."""
 

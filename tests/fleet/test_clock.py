@@ -2,14 +2,18 @@
 
 import pytest
 
-from tickboard.fleet.clock import COMPARED, HostClock
+from tickboard.fleet.clock import COMPARED_S, FIRST_S, GROW_S, HostClock
 
 
-def clock(*behind_s: float, interval_ms: int = 1000) -> HostClock:
-    made = HostClock(interval_ms)
-    for each in behind_s:
-        made.compare(each)
-    return made
+def compare(clock: HostClock, *behind_s: float, start: float = 0.0, every_s: float = 1.0) -> HostClock:
+    """Make comparisons one after another."""
+    for number, each in enumerate(behind_s):
+        clock.compare(each, start + number * every_s)
+    return clock
+
+
+def compared(*behind_s: float, interval_ms: int = 1000, every_s: float = 1.0) -> HostClock:
+    return compare(HostClock(interval_ms), *behind_s, every_s=every_s)
 
 
 @pytest.mark.parametrize(
@@ -30,51 +34,80 @@ def clock(*behind_s: float, interval_ms: int = 1000) -> HostClock:
 def test_the_shift_makes_a_tick_belong_to_the_first_one_at_or_after_it(
     behind_s: float, shift_ms: int, ahead_s: float
 ) -> None:
-    compared = clock(behind_s)
-    assert (compared.shift_ms, compared.ahead_s, compared.is_known) == (shift_ms, ahead_s, True)
+    clock = compared(*[behind_s] * 3)
+    assert (clock.shift_ms, clock.ahead_s, clock.is_known) == (shift_ms, ahead_s, True)
 
 
-def test_a_message_that_was_under_way_for_long_does_not_change_the_shift() -> None:
-    assert clock(0.01, 3.0, 5.0).shift_ms == 0
-    assert clock(3.0, 0.01).shift_ms == 0
+def test_a_clock_that_agrees_or_is_ahead_is_known_with_the_first_message() -> None:
+    assert compared(0.02).is_known
+    ahead = compared(-4.2)
+    assert (ahead.is_known, ahead.shift_ms) == (True, -4000)
 
 
-def test_a_clock_that_is_really_behind_is_believed_after_some_comparisons() -> None:
-    assert clock(0.0, *[2.05] * (COMPARED - 1)).shift_ms == 0
-    assert clock(0.0, *[2.05] * COMPARED).shift_ms == 2000
+def test_a_first_message_that_was_under_way_for_long_proves_nothing() -> None:
+    clock = compared(3.0)
+    assert not clock.is_known
+    compare(clock, 0.01, start=1.0)
+    assert (clock.is_known, clock.shift_ms) == (True, 0)
+    late = compared(3.0, 3.1, 3.0)
+    assert (late.is_known, late.shift_ms) == (True, 3000)
+    assert FIRST_S == 2.0
+
+
+def test_a_clock_that_is_really_behind_is_believed_after_a_while() -> None:
+    clock = compare(compared(0.0), *[2.05] * 10, start=1.0)
+    assert clock.shift_ms == 0
+    compare(clock, *[2.05] * 2, start=11.0)
+    assert clock.shift_ms == 2000
+    assert COMPARED_S == 10.0
+
+
+def test_a_burst_of_old_messages_does_not_change_the_shift() -> None:
+    clock = compared(*[0.01] * 8)
+    # All that was sent in 20 s comes at once.
+    compare(clock, *range(20, 0, -1), start=28.0, every_s=0.005)
+    assert clock.shift_ms == 0
+    compare(clock, 0.01, 0.01, start=29.0)
+    assert (clock.shift_ms, clock.is_known) == (0, True)
+    assert GROW_S > 1
 
 
 def test_a_difference_near_a_limit_does_not_make_the_shift_alternate() -> None:
     for alternating in ((0.09, 0.14), (0.12, 0.08), (0.11, 0.1)):
-        compared = clock(alternating[0])
-        shift_ms = compared.shift_ms
-        for _ in range(3):
-            for behind_s in alternating:
-                for _ in range(COMPARED):
-                    compared.compare(behind_s)
-                    assert compared.shift_ms == shift_ms
+        clock = compared(*[alternating[0]] * 3)
+        shifts = set()
+        for number, behind_s in enumerate(alternating * 3):
+            compare(clock, *[behind_s] * 12, start=3.0 + 12 * number)
+            shifts.add(clock.shift_ms)
+        assert len(shifts) == 1
 
 
-def test_the_shift_shrinks_again() -> None:
-    assert clock(0.3, 0.05).shift_ms == 0
-    assert clock(0.3, 0.07).shift_ms == 1000
+def test_the_shift_shrinks_at_once() -> None:
+    assert compared(0.3, 0.3, 0.3, 0.05).shift_ms == 0
+    assert compared(0.3, 0.3, 0.3, 0.07).shift_ms == 1000
 
 
 def test_a_clock_in_doubt_keeps_its_shift_until_it_is_compared_again() -> None:
-    compared = clock(-4.2)
-    compared.doubt()
-    assert (compared.is_known, compared.shift_ms, compared.ahead_s) == (False, -4000, 0.0)
-    compared.compare(0.0)
-    assert (compared.is_known, compared.shift_ms) == (True, 0)
+    clock = compared(-4.2)
+    clock.doubt()
+    assert (clock.is_known, clock.shift_ms, clock.ahead_s) == (False, -4000, 0.0)
+    compare(clock, 0.0, 0.0, 0.0)
+    assert (clock.is_known, clock.shift_ms) == (True, 0)
+
+
+def test_the_shift_of_an_earlier_run_is_right_until_it_is_compared() -> None:
+    clock = HostClock(1000, 5000)
+    compare(clock, 4.2)
+    assert (clock.is_known, clock.shift_ms) == (True, 5000)
 
 
 def test_the_shift_so_far_is_assumed_of_a_host_that_does_not_say_its_time() -> None:
-    silent = clock()
+    silent = compared()
     assert not silent.is_known
     silent.assume()
     assert (silent.is_known, silent.shift_ms) == (True, 0)
 
 
 def test_short_intervals_have_narrower_limits() -> None:
-    assert clock(0.06, interval_ms=100).shift_ms == 100
-    assert clock(0.04, interval_ms=100).shift_ms == 0
+    assert compared(0.06, 0.06, interval_ms=100, every_s=1.0).shift_ms == 0
+    assert compared(0.08, 0.08, 0.08, interval_ms=100).shift_ms == 100

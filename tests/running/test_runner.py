@@ -16,6 +16,7 @@ from tickboard.alerting.log import AlertEvent, AlertLog
 from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.engine import Engine, TickResult
 from tickboard.fleet.fleet import Fleet
+from tickboard.fleet.follow_options import FollowOptions
 from tickboard.hub import readers
 from tickboard.hub.hub import Hub
 from tickboard.metrics.registry import Registry
@@ -46,6 +47,14 @@ class Bench:
             self.ticks.append(tick)
 
         self.hub.publish = collect  # type: ignore[method-assign]
+
+    def follow(self) -> Fleet:
+        """Follow hosts that the test makes up."""
+        engine, hub = self.engine, self.hub
+        self.fleet = Fleet(
+            FollowOptions(), engine.intake, hub.problems, self.interval_ms, lambda: engine.alerts.log, Announcer(hub)
+        )
+        return self.fleet
 
     def sampler(self, function: Callable[[], object], when: str | None = None) -> None:
         self.samplers.append(Sampler(function.__name__, function, parse(when) if when else None))
@@ -510,7 +519,7 @@ def test_serving_readers_resumes_after_a_failure_with_a_pause(
 
 async def test_a_tick_of_a_wall_waits_for_those_of_its_hosts() -> None:
     bench = Bench(interval_ms=400)
-    fleet = bench.fleet = Fleet(bench.engine.intake, bench.hub.problems, bench.interval_ms)
+    fleet = bench.follow()
     link, series = FakeLink(), (WatchedSeries("load"),)
     fleet.follower.introduced(link, About("web-1", "id", "1", 1, "", bench.interval_ms))
     schedule = parse(f"{bench.interval_ms}ms")
@@ -535,14 +544,13 @@ async def test_a_tick_of_a_wall_waits_for_those_of_its_hosts() -> None:
 
 async def test_values_of_hosts_that_cannot_be_collected_are_reported_and_ticks_go_on() -> None:
     bench = Bench()
-    bench.fleet = Fleet(bench.engine.intake, bench.hub.problems, bench.interval_ms)
     failing = True
 
     def collect(due: float) -> None:
         if failing:
             raise ValueError("broken")
 
-    bench.fleet.collect = collect  # type: ignore[method-assign]
+    bench.follow().collect = collect  # type: ignore[method-assign]
     seen = bench.seen(runner_module.HOSTS)
     await bench.run(lambda: len(bench.ticks) >= 3)
     [problem] = seen

@@ -144,6 +144,26 @@ def pipe(title: str, form: "Format", options: Options) -> None:
 
 
 @app.command()
+@click.argument("urls", metavar="[URL]...", nargs=-1)
+@click.option("--title", default="Hosts", show_default=True, help="The page's heading.")
+@click.option(
+    "--token-file",
+    type=PATH,
+    help="A file with a line 'URL TOKEN' for each host that needs a token: tickboard token create --role viewer.",
+)
+@flags(Options, "options")
+def follow(urls: tuple[str, ...], title: str, token_file: Path | None, options: Options) -> None:
+    """Show other boards as hosts on one wall: tickboard follow http://web-1:3000 http://web-2:3000.
+
+    A URL is that of a host's page; ${NAME} in it is read from the environment. --config may name more hosts.
+    """
+    with imports():
+        from tickboard.cli import serving
+
+    serving.follow(urls, title, token_file, options)
+
+
+@app.command()
 @click.option(
     "--from",
     "start",

@@ -16,7 +16,7 @@ from tickboard.cli.serving_options import Options, count, exposed
 from tickboard.errors import InputError
 from tickboard.hub.hub import Hub
 from tickboard.output.logs import log
-from tickboard.output.secrets import is_exposed
+from tickboard.output.secrets import is_exposed, public
 from tickboard.output.terminal import prepare_to_serve, say
 from tickboard.panels.chosen import Snapshot
 from tickboard.server.access.proxy_gate import gated
@@ -88,6 +88,31 @@ def dev(file: Path, options: Options) -> None:
         options.host_of,
     )
     serve(reloader, lambda: reloader.board, options, str(file))
+
+
+def follow(urls: Sequence[str], title: str, token_file: Path | None, options: Options) -> None:
+    """Serve a wall that follows hosts.
+
+    Args:
+        urls: their addresses.
+        title: the page's heading.
+        token_file: a file with the tokens that they are shown; None: there is none.
+        options: the flags.
+    """
+    prepare_to_serve(options.log_level)
+    board = Board(title)
+    options.configure(board)
+    board.follow(*urls, token_file=token_file)
+    for url in filter(is_exposed, urls):
+        log.warning("%s", exposed("follow", url))
+    hosts = board.follow_options.hosts
+    if not hosts:
+        raise InputError("there is no host to follow: give the address of its page, as http://web-1:3000")
+    # A wall with the same first host continues the same log and history.
+    first = hashlib.sha256(public(hosts[0].reveal()).encode()).hexdigest()[:8]
+    named = Path("/", f"wall-{first}")
+    _prepare(board, options, named, options.open_journal(board, named))
+    serve(board, lambda: board, options, f"wall {title}")
 
 
 def pipe(title: str, form: "Format", options: Options) -> None:

@@ -317,6 +317,28 @@ class HostTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     ) = UNSET
 
 
+class FollowTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which hosts a wall follows."""
+
+    hosts: (
+        Annotated[
+            list[Text],
+            Meta(
+                description="The addresses of the hosts: a list of URLs. ${NAME} in them is read from the environment.",
+                examples=[["http://web-1:3000", "http://web-2:3000"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    token_file: (
+        Annotated[
+            Text,
+            Meta(description="A file, as text, with a line 'URL TOKEN' for each host.", examples=["tokens"]),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A tickboard.toml: rules, notifiers, history and where ticks go, set without touching Python."""
 
@@ -329,9 +351,10 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         RemoteWriteTable()
     )
     host: Annotated[HostTable, Meta(description="The board among other hosts: the table [host].")] = HostTable()
+    follow: Annotated[FollowTable, Meta(description="Which hosts a wall follows: the table [follow].")] = FollowTable()
 
 
-T = TypeVar("T", RuleTable, NotifierTable, HistoryTable, RemoteWriteTable, HostTable)
+T = TypeVar("T", RuleTable, NotifierTable, HistoryTable, RemoteWriteTable, HostTable, FollowTable)
 
 
 class Config(Struct, frozen=True):
@@ -344,6 +367,7 @@ class Config(Struct, frozen=True):
         history: the table ``[history]``.
         remote_write: the table ``[remote_write]``.
         host: the table ``[host]``.
+        follow: the table ``[follow]``.
     """
 
     toml: Toml
@@ -352,6 +376,7 @@ class Config(Struct, frozen=True):
     history: HistoryTable
     remote_write: RemoteWriteTable
     host: HostTable
+    follow: FollowTable
 
 
 def parse_config(data: bytes, file: str) -> Config:
@@ -373,6 +398,7 @@ def parse_config(data: bytes, file: str) -> Config:
         _table(toml, ("history",), toml.values.get("history", {}), HistoryTable),
         _table(toml, ("remote_write",), toml.values.get("remote_write", {}), RemoteWriteTable),
         _table(toml, ("host",), toml.values.get("host", {}), HostTable),
+        _table(toml, ("follow",), toml.values.get("follow", {}), FollowTable),
     )
 
 
@@ -460,7 +486,7 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
 
 def _refused(kind: type[msgspec.Struct], key: str, value: object) -> str:
     # A URL or a header may contain a password, and everyone who sees the page can read errors.
-    shown = "the value" if key in {"url", "headers", "nats"} else _shortened(repr(value))
+    shown = "the value" if key in {"url", "headers", "nats", "hosts"} else _shortened(repr(value))
     return f"{shown} is invalid. {_description(kind, key)}"
 
 

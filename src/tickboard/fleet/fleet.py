@@ -3,10 +3,15 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 
+from tickboard.alerting.log import AlertLog
+from tickboard.fleet.alerts import FollowedAlerts, Publishing
+from tickboard.fleet.follow_options import FollowOptions, host_addresses
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.host import FollowedHost
 from tickboard.fleet.link import Link
+from tickboard.loop.supervisor import Supervisor
 from tickboard.metrics.intake import Intake
 from tickboard.problems import Reporter
 from tickboard.wire import HostList
@@ -19,19 +24,67 @@ class Fleet:
     """The hosts that a wall follows.
 
     Args:
+        options: which hosts.
         intake: the wall's.
         problems: where what fails is reported.
         interval_ms: milliseconds between two ticks of the wall.
+        log: returns the wall's log of alerts.
+        publishing: publishes the alerts of the hosts.
 
     Attributes:
+        options: as given.
+        interval_ms: as given.
         follower: takes what the hosts send.
+
+    Raises:
+        InputError: the file of tokens cannot be used.
     """
 
-    def __init__(self, intake: Intake, problems: Reporter, interval_ms: int) -> None:
-        self.follower = Follower(intake, problems, interval_ms)
-        self.follower.on_complete = self._completed
+    def __init__(
+        self,
+        options: FollowOptions,
+        intake: Intake,
+        problems: Reporter,
+        interval_ms: int,
+        log: Callable[[], AlertLog],
+        publishing: Publishing,
+    ) -> None:
+        self.options = options
+        self.interval_ms = interval_ms
+        self._addresses = host_addresses(options)
+        self._problems = problems
+        self._supervisor: Supervisor | None = None
+        self._alerts = FollowedAlerts(log, publishing, problems)
+        self._forgetting: set[asyncio.Task[None]] = set()
+        follower = self.follower = Follower(intake, problems, interval_ms)
+        follower.on_complete = self._completed
+        follower.on_change = self._changed
+        follower.on_heard = self._alerts.heard
+        follower.on_forget = self._forgot
         self._complete = asyncio.Event()
         self._wait_s = min(WAIT_S, interval_ms / 2000)
+
+    def start(self) -> None:
+        """Follow the hosts, unless it does. Call it in the running loop."""
+        if self._supervisor is not None:
+            return
+        from tickboard.fleet.http_link import HttpLink
+
+        self._supervisor = Supervisor(self._problems)
+        for address in self._addresses:
+            link = HttpLink(address.url, address.token, self.follower)
+            self._supervisor.start(f"host {link.address}", link.run)
+
+    async def stop(self) -> None:
+        """Stop following."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            await supervisor.stop()
+            await self._alerts.stop()
+
+    def bind(self, intake: Intake) -> None:
+        """Go on with another board, which replaces the one before."""
+        self.follower.bind(intake)
 
     @property
     def hosts(self) -> dict[str, FollowedHost]:
@@ -69,3 +122,12 @@ class Fleet:
 
     def _completed(self) -> None:
         self._complete.set()
+
+    def _changed(self, host: FollowedHost) -> None:
+        if host.link is not None:
+            self._alerts.follow(host.name, host.link, host.labels, host.clock.shift_ms)
+
+    def _forgot(self, name: str) -> None:
+        task = asyncio.create_task(self._alerts.forget(name))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)

@@ -44,7 +44,7 @@ MAX_RULES = 1_000
 MAX_REMOVED = 10_000
 """How many forgotten hosts are remembered for those who ask what has changed."""
 
-IN_DOUBT_S = 3.0
+IN_DOUBT_S = 5.0
 """How long ticks of a host wait for its time, after its clock may have been set."""
 
 SET_S = 2.0
@@ -83,7 +83,8 @@ class Follower:
         hosts: by name.
         revision: changes with each change of a host that viewers see.
         on_complete: called when every host that is waited for has sent the next tick.
-        on_change: called with a host when it is introduced, or its holes have changed.
+        on_change: called with a host when it is introduced, its clock is shifted otherwise, or its holes have changed.
+        on_heard: called with the name of a host that is heard from, and the number of its newest alert event.
         on_forget: called with the name of a host that is forgotten.
         dropped: how many late values had no tick of their time.
     """
@@ -101,6 +102,7 @@ class Follower:
         self._first = self.revision = int(now() * 1000)
         self.on_complete: Callable[[], None] = lambda: None
         self.on_change: Callable[[FollowedHost], None] = lambda host: None
+        self.on_heard: Callable[[str, int], None] = lambda name, alerts: None
         self.on_forget: Callable[[str], None] = lambda name: None
         self.dropped = 0
         self._intake = intake
@@ -197,10 +199,15 @@ class Follower:
         if host is None or host.state == "left":
             return
         self._hear(host)
+        self.on_heard(host.name, alerts)
         if host.state != "live":
             self._set_state(host, "live", host.seen)
         if isfinite(clock):
-            host.clock.compare(self._now() - clock)
+            before = host.clock.shift_ms, host.clock.ahead_s
+            host.clock.compare(self._now() - clock, self._clock())
+            if (host.clock.shift_ms, host.clock.ahead_s) != before:
+                self._change(host)
+                self.on_change(host)
             self._place_early(host)
             self._see_unseen(host, seq, round(clock * 1000))
 

@@ -25,6 +25,7 @@ from tickboard.alerting.keeping import Keeping
 from tickboard.alerting.log import LOG_AGE_S, AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
+from tickboard.fleet.follow_options import FollowOptions
 from tickboard.fleet.introduction import Introduction
 from tickboard.fleet.options import HostOptions
 from tickboard.fleet.publishing import Publishing
@@ -76,6 +77,7 @@ class BoardSpec(Struct, frozen=True, eq=False):
         describe: returns the board's description for the page, made in steps.
         remote_write: where its ticks are sent, if anywhere.
         host: its name and labels among other hosts, and where it publishes, if anywhere.
+        follow: the hosts that it follows, if any.
     """
 
     title: str
@@ -91,6 +93,7 @@ class BoardSpec(Struct, frozen=True, eq=False):
     describe: Callable[[], Generator[None, None, wire.BoardInfo]]
     remote_write: RemoteWriteOptions
     host: HostOptions
+    follow: FollowOptions
 
 
 class RunningBoard:
@@ -184,6 +187,7 @@ class RunningBoard:
             history: where its ticks are stored. If that cannot be used, the board runs without it and reports that.
 
         Raises:
+            InputError: the tokens for the hosts that it follows cannot be read.
             JournalError: the journal can't be read.
         """
         epoch = secrets.token_hex(6)
@@ -211,7 +215,9 @@ class RunningBoard:
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
         if (recorder := TickRecorder.open(history, hub.problems)) is not None:
             recorder.refill(engine, settings.window_size * settings.interval_ms / 1000, time.time())
-        return cls(declared, settings, engine, hub, Announcer(hub, journal), recorder=recorder)
+        announcer = Announcer(hub, journal)
+        fleet = _fleet(declared, settings, hub, announcer)
+        return cls(declared, settings, engine, hub, announcer, recorder=recorder, fleet=fleet)
 
     def report(self, source: str, message: str | None) -> None:
         """Report a source's problem, or clear it if `message` is None; from any thread."""
@@ -248,12 +254,22 @@ class RunningBoard:
             declared: its declarations.
             settings: how often it ticks, and how long its window is.
             history: how its ticks are stored, in the same file; None: as before.
+
+        Raises:
+            InputError: the tokens for the hosts that it follows cannot be read.
         """
+        fleet = self.fleet
+        if fleet is None or (declared.follow, settings.interval_ms) != (fleet.options, fleet.interval_ms):
+            fleet = _fleet(declared, settings, self.hub, self._announcer)
         if history is not None:
             self.engine.alerts.log.keeping.keep_s = _alerts_s(history)
             if self._recorder is not None:
                 self._recorder.retain(history)
         engine = _engine(declared, settings, secrets.token_hex(6), self.engine.alerts.log)
+        if fleet is not None and fleet is self.fleet:
+            # It goes on, and is no longer stopped with this board.
+            fleet.bind(declared.intake)
+            self.fleet = None
         engine.inherit(self.engine)
         self._problems.close()
         self._functions_after, self._positions_after = sources(declared.alert_functions), {}
@@ -266,6 +282,7 @@ class RunningBoard:
             self._positions_after,
             self._recorder,
             publishing=self._publishing,
+            fleet=fleet,
         )
 
     def show(self) -> None:
@@ -307,6 +324,8 @@ class RunningBoard:
         self._alert_positions = {}
         self._sending.start()
         await self._publishing.use(self._introduction, self.settings.interval_ms)
+        if self.fleet is not None:
+            self.fleet.start()
         await self._listeners.start()
         import_later()
 
@@ -320,6 +339,8 @@ class RunningBoard:
         await self._listeners.stop()
         await self._notifiers.stop()
         await self._sending.stop()
+        if self.fleet is not None:
+            await self.fleet.stop()
         if self._alert_calls is not None:
             self._positions_after.update(await self._alert_calls.stop(self._functions_after))
 
@@ -363,6 +384,16 @@ def _engine(declared: BoardSpec, settings: Settings, epoch: str, alert_log: Aler
             registry.max_window_mb,
         )
     return engine
+
+
+def _fleet(declared: BoardSpec, settings: Settings, hub: Hub, announcer: Announcer) -> "Fleet | None":
+    if not declared.follow.is_wanted:
+        return None
+    from tickboard.fleet.fleet import Fleet
+
+    return Fleet(
+        declared.follow, declared.intake, hub.problems, settings.interval_ms, lambda: hub.engine.alerts.log, announcer
+    )
 
 
 def _alerts_s(history: HistoryOptions) -> float:

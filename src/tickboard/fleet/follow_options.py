@@ -1,0 +1,169 @@
+"""Which hosts a wall follows, and the tokens that it shows them.
+
+The command line, ``tickboard.toml`` and the dashboard file may each say so. Nothing here connects.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tickboard.configuration.options import PartialOptions, Refusal, read_options
+from tickboard.errors import InputError
+from tickboard.output.secrets import Secret, public, read_secret, remember
+
+MAX_URLS = 1_000
+"""The most hosts that can be followed over HTTP."""
+
+MAX_FILE_BYTES = 2**20
+"""The largest file of tokens."""
+
+_EXAMPLE = "give the address of a host, such as http://web-1:3000"
+
+
+class FollowOptions(PartialOptions, frozen=True):
+    """Which hosts a wall follows; None means not set.
+
+    Attributes:
+        hosts: their addresses.
+        token_file: a file with a line ``URL TOKEN`` for each host that needs a token.
+    """
+
+    hosts: tuple[Secret, ...] | None = None
+    token_file: Path | None = None
+
+    @classmethod
+    def read(cls, written: Mapping[str, object], environ: Mapping[str, str], refusal: Refusal) -> "FollowOptions":
+        """Parse options as people write them.
+
+        Args:
+            written: by the names of the attributes; None means not set.
+            environ: the environment variables that ``${NAME}`` in a URL refers to.
+            refusal: makes the error for an invalid option.
+
+        Raises:
+            InputError: an option is invalid.
+        """
+        readers: dict[str, Callable[..., object]] = {
+            "hosts": partial(_read_urls, environ=environ),
+            "token_file": _read_file,
+        }
+        return cls(**read_options(readers, written, refusal))
+
+    def over(self, others: Self) -> Self:
+        """Return these options, with those that are not set taken from others. Tokens stay with their hosts."""
+        return super().over(others if self.hosts is None else replace(others, token_file=None))
+
+    def beside(self, file: Path) -> Self:
+        """Return these options, in which the file of tokens is relative to the folder of another file."""
+        return self if self.token_file is None else replace(self, token_file=file.parent / self.token_file)
+
+    def and_also(self, others: Self) -> Self:
+        """Return the hosts of both.
+
+        Raises:
+            InputError: a host is there twice, or there are two files of tokens.
+        """
+        urls = (*(self.hosts or ()), *(others.hosts or ()))
+        _check_urls(urls)
+        if self.token_file is not None and others.token_file not in {None, self.token_file}:
+            raise InputError(f"{self.token_file} and {others.token_file}: write all tokens into one file")
+        return type(self)(urls, others.token_file or self.token_file)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether any host is followed."""
+        return bool(self.hosts)
+
+
+class HostAddress(Struct, frozen=True):
+    """One host that is followed over HTTP.
+
+    Attributes:
+        url: its address, which may contain a password.
+        token: what it is shown; None: nothing.
+    """
+
+    url: str
+    token: str | None
+
+
+def host_addresses(options: FollowOptions) -> list[HostAddress]:
+    """Return the hosts to follow over HTTP, with the tokens in the file. This reads the file.
+
+    Raises:
+        InputError: the file cannot be read, a line is malformed, or it has a token for another host.
+    """
+    tokens = {} if options.token_file is None else _read_tokens(options.token_file)
+    addresses = [HostAddress(url.reveal(), tokens.pop(_key(url.reveal()), None)) for url in options.hosts or ()]
+    if tokens:
+        url = next(iter(tokens))
+        raise InputError(
+            f"{options.token_file}: it has a token for {url}, which is not followed: follow it, or remove it"
+        )
+    return addresses
+
+
+def _read_tokens(file: Path) -> dict[str, str]:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_FILE_BYTES + 1)
+        text = data.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not a text file"
+        raise InputError(f"{file}: the tokens cannot be read: {why}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"{file}: it has more than {MAX_FILE_BYTES} bytes: write a line 'URL TOKEN' for each host")
+    tokens: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 2:
+            raise InputError(f"{file}, line {number}: write the address of a host, a space and its token")
+        remember(words[1])
+        tokens[_key(words[0])] = words[1]
+    return tokens
+
+
+def _key(url: str) -> str:
+    """Return a host's address without what may be written in different ways."""
+    return public(url).rstrip("/")
+
+
+def _read_urls(value: object, environ: Mapping[str, str]) -> tuple[Secret, ...]:
+    if isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, Sequence) or not all(isinstance(url, str) for url in value):
+        raise InputError(f"{value!r:.80}: {_EXAMPLE}")
+    urls = tuple(_read_url(url, environ) for url in value)
+    _check_urls(urls)
+    return urls
+
+
+def _check_urls(urls: Sequence[Secret]) -> None:
+    if len(urls) > MAX_URLS:
+        raise InputError(f"{len(urls)} hosts: follow up to {MAX_URLS} over HTTP")
+    keys = [_key(url.reveal()) for url in urls]
+    if twice := next((key for key in keys if keys.count(key) > 1), ""):
+        raise InputError(f"{twice} is there twice: give each host once")
+
+
+def _read_url(text: str, environ: Mapping[str, str]) -> Secret:
+    url = read_secret(text, environ)
+    if url.scheme not in {"http", "https"}:
+        raise InputError(f"{public(text)[:80]!r}: {_EXAMPLE}")
+    # Imported here, since it takes some megabytes that a board that follows nobody does not need.
+    from tickboard.client.watch import websocket_url
+
+    websocket_url(url.reveal())
+    return url
+
+
+def _read_file(value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value):
+        raise InputError("give the name of a file")
+    return Path(value)

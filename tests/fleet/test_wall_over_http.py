@@ -1,0 +1,35 @@
+"""A real wall follows real hosts over HTTP: their ticks are its own, whoever is killed or stopped."""
+
+import signal
+from pathlib import Path
+
+from tests.fleet.real_walls import running
+
+
+def test_the_ticks_of_hosts_are_those_of_the_wall(tmp_path: Path) -> None:
+    with running(tmp_path, "a", "b") as walls:
+        for name in ("a", "b"):
+            walls.wait_for_state(name, "live")
+            walls.wait_for_ticks(name, 1)
+        start = {name: walls.newest(name) for name in ("a", "b")}
+        for name in ("a", "b"):
+            walls.wait_for_ticks(name, 10)
+            walls.wait_until_equal(name, start[name])
+        [host, other] = walls.wall.json("/api/hosts")["hosts"]
+        assert (host["title"], host["labels"], host["kind"]) == ("Board of a", {"env": "prod"}, "http")
+        assert other["address"] == walls.hosts["b"].url
+
+
+def test_a_host_that_is_killed_is_gone_and_one_that_ends_has_left(tmp_path: Path) -> None:
+    with running(tmp_path, "a", "b") as walls:
+        for name in ("a", "b"):
+            walls.wait_for_ticks(name, 1)
+        walls.hosts["a"].end(signal.SIGKILL)
+        walls.hosts["b"].end(signal.SIGTERM)
+        walls.wait_for_state("a", "gone")
+        assert walls.state("b") == "left"
+        up = {point["labels"]["host"]: point["value"] for point in walls.wall.json("/api/metrics/recent?count=4")}
+        assert up == {"a": 0}
+        walls.hosts["a"].start()
+        walls.wait_for_state("a", "live")
+        walls.wait_for_ticks("a", 1)
