@@ -44,6 +44,38 @@ RULE = wire.RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90.0)
 STATE = wire.State(0.0, "down", "critical")
 TEXT = wire.TextElement("p", ["a", wire.TextElement("a", ["b"])], "https://wiki.example.com", 3, "right")
 BOARD = wire.BoardInfo("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, wire.Row([CHART], "Row")], [RULE], [PROBLEM], 1)
+ABOUT = wire.About(
+    "web-1",
+    "87ace54a7fb1",
+    "1.0",
+    1,
+    "Shop",
+    1000,
+    {"env": "prod"},
+    [wire.MetricInfo("cpu_usage", "CPU", "%", "gauge", ["core"], 0.0, 100.0, overview=True)],
+    [wire.RuleInfo("cpu_usage > 90", "m", "critical", "cpu_usage", 90.0, "cpu")],
+    wire.SeriesList(1, "e", [wire.SeriesInfo("cpu_usage", "%", {"core": "0"})]),
+    T,
+    T,
+    keeps_history=False,
+)
+HOST = wire.HostInfo(
+    "web-1",
+    "live",
+    T,
+    T,
+    {"env": "prod"},
+    "Shop",
+    "1.0",
+    1000,
+    4.2,
+    wire.TimeRange(T, T),
+    T,
+    T,
+    "http://web-1:3000",
+    "http",
+    "two hosts have this name",
+)
 CHANGE = wire.SeriesChange("cpu_usage", {"host": "a"}, "%", 0.75, None, 3.5, None)
 
 HISTORY = wire.SeriesBuckets("cpu_usage", {"host": "a"}, "%", [T, T], [1.0, None], [2.0, None], [1.5, None], [9, 0])
@@ -94,11 +126,18 @@ FULL: list[msgspec.Struct] = [
     wire.AuditLog([AUDITED]),
     AUDITED,
     wire.HealthInBrief("ok"),
+    ABOUT,
+    wire.HostColumn(["net_rate"], "Network", "B/s", "sum", "sum", bar=True, note="in and out"),
+    wire.Hosts("Hosts", [wire.HostColumn(["cpu_usage"], "CPU")], "env"),
+    HOST,
+    wire.TimeRange(T, T),
+    wire.HostList(7, [HOST], ["web-2"], ABOUT.rules),
     wire.NotifierHealth(1, 2, 3),
     wire.HealthReason("s", "m", T),
     wire.TierHealth(None, 0),
     wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(T, 2), wire.TierHealth(T, 3), 4, 5, 6, 7, 8),
     wire.RemoteWriteHealth(1, 2, 3, 4, 5.5),
+    wire.NatsHealth(True, 1, 2, 3, 4, 5),
     wire.Health(
         "ok",
         [wire.HealthReason("s", "m", "t")],
@@ -120,6 +159,7 @@ FULL: list[msgspec.Struct] = [
         {"ops": wire.NotifierHealth(1, 2, 3)},
         wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(None, 0), wire.TierHealth(None, 0), *range(2, 7)),
         wire.RemoteWriteHealth(1, 2, 3, 4, 5.5),
+        wire.NatsHealth(True, 1, 2, 3, 4, 5),
     ),
     HISTORY,
     wire.HistoryAnswer(T, T, 1000, "raw", [HISTORY]),

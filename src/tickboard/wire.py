@@ -573,6 +573,21 @@ class RemoteWriteHealth(msgspec.Struct, frozen=True):
     behind_s: float
 
 
+class NatsHealth(msgspec.Struct, frozen=True):
+    """The connection to NATS on which the board is published; all counts are since it was first wanted.
+
+    ``dropped`` messages were not sent: there was no connection, too many waited, or they were too large. ``lost`` ones
+    were received, but too many waited.
+    """
+
+    connected: bool
+    connections: int
+    sent: int
+    dropped: int
+    received: int
+    lost: int
+
+
 HealthStatus = Literal["ok", "degraded", "failing"]
 
 
@@ -617,7 +632,7 @@ class Health(msgspec.Struct, frozen=True):
     ``failing``, with status 503: no tick was published for three intervals and at least three seconds.
     ``degraded``, with status 200: there is a problem, but ticks are published. All counts are since the start.
     ``delivery_ms`` is how long it took to write the last tick to all viewers. ``history`` is null if there is no
-    history, and ``remote_write`` if it is not used.
+    history, and ``remote_write`` and ``nats`` if they are not used.
     """
 
     status: HealthStatus
@@ -640,6 +655,7 @@ class Health(msgspec.Struct, frozen=True):
     notifiers: dict[str, NotifierHealth] = {}
     history: HistoryHealth | None = None
     remote_write: RemoteWriteHealth | None = None
+    nats: NatsHealth | None = None
 
 
 class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):

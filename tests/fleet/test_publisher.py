@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.fleet.nats_listener import listening
 from tests.nats_servers import NatsServer, nats_server
@@ -259,6 +261,22 @@ async def test_a_reloaded_board_goes_on_under_the_same_name(server: NatsServer, 
             await walls.until(lambda: walls.abouts("web-1")[-1].labels == {})
             assert dev.stop() == 0
         await walls.until(lambda: len(walls.of("web-1.bye", Bye)) == 3)
+
+
+def test_the_connection_is_in_the_health_and_the_metrics(server: NatsServer) -> None:
+    with serve("--nats", server.url, "--name", "web-1") as board:
+        board.wait_for(lambda: board.json("/api/health")["nats"]["sent"] > 5)
+        health = board.json("/api/health")
+        assert (health["status"], health["nats"]["connected"], health["nats"]["connections"]) == ("ok", True, 1)
+        metrics = httpx.get(f"{board.url}metrics").text
+        assert "tickboard_nats_connected 1" in metrics
+        assert re.search(r'tickboard_nats_messages_total\{result="sent"\} [1-9]', metrics)
+        server.kill()
+        board.wait_for(lambda: not board.json("/api/health")["nats"]["connected"])
+        board.wait_for(lambda: board.json("/api/health")["status"] == "degraded")
+    with serve() as board:
+        assert board.json("/api/health")["nats"] is None
+        assert "tickboard_nats" not in httpx.get(f"{board.url}metrics").text
 
 
 def test_what_a_board_cannot_publish() -> None:

@@ -30,7 +30,7 @@ from tickboard.hub import hub as hub_module
 from tickboard.hub import initials as initials_module
 from tickboard.hub import outbox as outbox_module
 from tickboard.hub.connections import Position, Subscriber
-from tickboard.hub.encodings import BINARY, BINARY_CHANGES, JSON, Encoding, Json
+from tickboard.hub.encodings import BINARY, BINARY_CHANGES, JSON, PUBLISHED, Encoding, Json
 from tickboard.hub.frames import Frame
 from tickboard.hub.outbox import OUTBOX_BYTES
 from tickboard.hub.readers import SLICE
@@ -638,6 +638,40 @@ def test_sent_frames_and_bytes_are_counted(bench: Bench) -> None:
     assert bench.hub.traffic.frames - sent == 6
     assert bench.hub.traffic.bytes > 6 * 50
     assert len(viewers) == bench.hub.viewers
+
+
+@either_way
+def test_an_internal_viewer_gets_every_tick_and_is_not_counted(direct: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(initials_module, "MOST_AT_ONCE", 0)
+        work = Work()
+        bench = Bench()
+        bench.tick(2)
+        bench.hub.initials.begin_work = work.begin
+        viewers = [bench.join(direct=True) for _ in range(SLICE)]
+        inbox = Inbox(bench.writes if direct else None)
+        inbox.viewer = bench.hub.join(inbox, None, (), PUBLISHED, internal=True)
+        while work.waiting:
+            work.step(0)
+        assert bench.hub.viewers == bench.hub.traffic.frames == SLICE
+        # It takes frames quickly, so that the others are still written to in large slices.
+        bench.writes.calls.clear()
+        assert sum(1 for _ in bench.begin_tick()) == 1
+        assert SLICE in bench.writes.calls
+        assert seqs(inbox.messages()) == [1, 2, 3]
+        disconnect(inbox)
+        disconnect(inbox)
+        assert bench.hub.viewers == len(viewers)
+
+
+def test_what_is_published_does_not_describe_the_board(bench: Bench) -> None:
+    inbox = Inbox(None)
+    inbox.viewer = bench.hub.join(inbox, None, (), PUBLISHED, internal=True)
+    bench.tick()
+    bench.registry.gauge("later")
+    bench.tick(2)
+    texts = [message["type"] for message in inbox.messages() if isinstance(message, dict)]
+    assert texts == ["series", "series"]
 
 
 # --- series and metrics from outside ---

@@ -22,6 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tickboard.fleet.nats_options import MAX_SERVERS, NatsAddress, NatsOptions
+from tickboard.hub.traffic import NatsTraffic
 from tickboard.loop.threads import Threads
 from tickboard.output.text import one_line
 from tickboard.problems import Quiet, Reporter, described
@@ -69,24 +70,6 @@ Receive = Callable[[str, bytes, str], None]
 """Takes the subject, the content and the reply subject of a message. It returns quickly."""
 
 
-class NatsCounts(Struct):
-    """Counters of a connection, from 0.
-
-    Attributes:
-        sent: messages passed to the client.
-        dropped: messages that were not sent, because there was no connection or too many waited.
-        received: messages received.
-        lost: received messages that were dropped, because too many waited.
-        connections: connections that were made.
-    """
-
-    sent: int = 0
-    dropped: int = 0
-    received: int = 0
-    lost: int = 0
-    connections: int = 0
-
-
 class _Message(Struct, frozen=True):
     subject: str
     content: bytes
@@ -131,15 +114,13 @@ class NatsConnection:
         without: what does not happen without NATS, for the problem: "nothing is published".
 
     Attributes:
-        counts: its counters.
-        connected: whether there is a connection now.
+        counts: its state and counters.
         address: the server, for people: the one that is connected, or the one that was tried last.
         max_payload: the most bytes that the server takes in one message.
     """
 
     def __init__(self, options: NatsOptions, name: str, problems: Reporter, without: str) -> None:
-        self.counts = NatsCounts()
-        self.connected = False
+        self.counts = NatsTraffic()
         self.address = str(options.servers[0])
         self.max_payload = 2**20
         self._options = options
@@ -159,6 +140,11 @@ class NatsConnection:
         self._news = asyncio.Event()
         self._over = asyncio.Event()
         self._client: Client | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self.counts.connected
 
     # --- what others do with it ---
 
@@ -363,7 +349,7 @@ class NatsConnection:
         except Exception as error:
             raise _LostError(_explained(error, server)) from error
         self.counts.connections += 1
-        self.connected = True
+        self.counts.connected = True
         self._problems.clear(self._sources[0], f"{server} is connected")
         self._tell(True)
 
@@ -372,7 +358,7 @@ class NatsConnection:
         self._waiting.clear()
         self._waiting_bytes = 0
         if self.connected:
-            self.connected = False
+            self.counts.connected = False
             self._tell(False)
 
     def _tell(self, connected: bool) -> None:

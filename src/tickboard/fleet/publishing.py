@@ -39,6 +39,7 @@ class Publishing:
 
             self._problems = self._hub.problems.scope()
             self._publisher = Publisher(options, self._hub, self._problems)
+            self._hub.traffic.published = self._publisher.connection.counts
             self._publisher.show(introduction, interval_ms)
             self._publisher.start()
         elif self._publisher is not None:
@@ -48,5 +49,6 @@ class Publishing:
         """Say goodbye, and publish no more."""
         publisher, self._publisher = self._publisher, None
         if publisher is not None:
+            self._hub.traffic.published = None
             await publisher.close()
             self._problems.close()

@@ -52,6 +52,26 @@ class RemoteWritten(Struct):
         return 0.0 if self.oldest is None else max(0.0, now - self.oldest)
 
 
+class NatsTraffic(Struct):
+    """The state of a connection to NATS, and its counters, from 0.
+
+    Attributes:
+        connected: whether there is a connection now.
+        connections: connections that were made.
+        sent: messages passed to the client.
+        dropped: messages that were not sent, because there was no connection, too many waited, or they were too large.
+        received: messages received.
+        lost: received messages that were dropped, because too many waited.
+    """
+
+    connected: bool = False
+    connections: int = 0
+    sent: int = 0
+    dropped: int = 0
+    received: int = 0
+    lost: int = 0
+
+
 class Traffic(Struct):
     """Counters, from 0.
 
@@ -70,6 +90,7 @@ class Traffic(Struct):
         last_delivery_s: the newest of those times.
         notified: counters of alert messages, by the notifier's name.
         remote_written: counters of remote write; None: nothing is sent.
+        published: the connection on which the board is published; None: it is not.
     """
 
     frames: int = 0
@@ -85,6 +106,7 @@ class Traffic(Struct):
     last_delivery_s: float = 0.0
     notified: dict[str, Notified] = field(default_factory=dict)
     remote_written: RemoteWritten | None = None
+    published: NatsTraffic | None = None
 
     def sent(self, frames: int, size: int) -> None:
         """Count frames of `size` bytes each."""

@@ -17,7 +17,7 @@ from tickboard.history.layout import HistoryStatus
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
-from tickboard.hub.traffic import DELIVERY_BOUNDS_S, RemoteWritten, Traffic
+from tickboard.hub.traffic import DELIVERY_BOUNDS_S, NatsTraffic, RemoteWritten, Traffic
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.openmetrics import braces
 from tickboard.problems import Problems
@@ -146,6 +146,7 @@ def families(hub: Hub, intake: Intake, vitals: Vitals, kept: HistoryStatus | Non
         _deliveries(traffic),
         *_history(kept),
         *_remote_write(traffic.remote_written),
+        *_nats(traffic.published),
         *_sources(intake),
     ]
 
@@ -209,6 +210,23 @@ def _history(kept: HistoryStatus | None) -> list[Family]:
         _gauge("history_queued", "Ticks that wait to be written to the history.", kept.queued),
         _counter("history_dropped", "Ticks and late values that the history could not store.", kept.dropped),
         _counter("history_lost", "Damaged columns found in the history.", kept.lost),
+    ]
+
+
+def _nats(published: NatsTraffic | None) -> list[Family]:
+    """Return the state of the connection on which the board is published; nothing if it is not."""
+    if published is None:
+        return []
+    results = ("sent", "dropped", "received", "lost")
+    return [
+        _gauge("nats_connected", "1 while there is a connection to NATS, else 0.", float(published.connected)),
+        _counter("nats_connections", "Connections to NATS that were made.", published.connections),
+        Family(
+            "nats_messages",
+            "counter",
+            "Messages on NATS: sent, dropped before they were sent, received, and lost after they were received.",
+            [((("result", result),), getattr(published, result)) for result in results],
+        ),
     ]
 
 

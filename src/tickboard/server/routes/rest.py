@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, cast
 
+from msgspec import structs
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,6 +32,7 @@ from tickboard.wire import (
     HistoryHealth,
     Me,
     Metric,
+    NatsHealth,
     NotifierHealth,
     RemoteWriteHealth,
     Stats,
@@ -102,6 +104,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
                     },
                     _history_health(kept.status()) if (kept := history()) is not None and kept.is_open else None,
                     None if (written := traffic.remote_written) is None else _remote_write(written, time.time()),
+                    None if traffic.published is None else NatsHealth(**structs.asdict(traffic.published)),
                 )
             ),
             code,
