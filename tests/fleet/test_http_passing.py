@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
-from tests.fleet.walls import Host, answers, echoes, wall
+from tests.fleet.walls import Host, OverHttp, answers, echoes, wall
 from tests.hostile import answering, body
 from tests.raw_server import hangs, raw_server, says
 from tests.security.access import Accounts
@@ -19,23 +19,22 @@ from tests.serving import Server, serve, serve_app, wait_for
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tickboard.fleet import http_passing
+from tickboard.fleet import http_passing, viewer_side
 from tickboard.fleet.caller import Caller
-from tickboard.fleet.http_passing import HttpPassing
 
 TOKEN = "tickboard_0123456789012345678901234567890123456789012"
 
 
 def error_through(url: str, path: str = "/api/board", headers: dict[str, str] | None = None) -> tuple[int, str]:
     """Return the status and the error that a viewer gets for a host."""
-    with wall(HttpPassing(url, headers or {})) as place:
+    with wall(OverHttp(url, headers or {})) as place:
         answer = httpx.get(f"http://{place}{path}", timeout=30)
     return answer.status_code, answer.json()["error"]
 
 
 async def refusal_through(url: str) -> tuple[int, str]:
     """Return the status and the error that a viewer's WebSocket gets for a host."""
-    with wall(HttpPassing(url, {})) as place, pytest.raises(InvalidStatus) as refused:
+    with wall(OverHttp(url, {})) as place, pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://{place}/ws/metrics")
     return refused.value.response.status_code, json.loads(refused.value.response.body or b"")["error"]
 
@@ -70,7 +69,7 @@ def test_an_answer_that_stops_half_way_is_cut_off(monkeypatch: pytest.MonkeyPatc
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
     with (
         raw_server(hangs(begun), "") as server,
-        wall(HttpPassing(server.url, {})) as place,
+        wall(OverHttp(server.url, {})) as place,
         pytest.raises(httpx.RemoteProtocolError),
     ):
         httpx.get(f"http://{place}/api/board", timeout=30)
@@ -85,7 +84,7 @@ def test_a_viewer_that_leaves_before_the_answer_ends_the_request() -> None:
         if connection.recv(1) == b"":
             left.set()
 
-    with raw_server(waits, "") as server, wall(HttpPassing(server.url, {})) as place:
+    with raw_server(waits, "") as server, wall(OverHttp(server.url, {})) as place:
         address, _, port = place.rpartition(":")
         viewer = socket.create_connection((address, int(port)))
         viewer.sendall(b"GET /api/board HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -95,10 +94,10 @@ def test_a_viewer_that_leaves_before_the_answer_ends_the_request() -> None:
 
 
 def test_a_viewer_that_sends_half_a_body_gets_408_or_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_passing, "REQUEST_S", 0.3)
+    monkeypatch.setattr(viewer_side, "REQUEST_S", 0.3)
     host = Host(echoes)
     half = b"POST /api/marks HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf"
-    with serve_app(host) as port, wall(HttpPassing(f"http://127.0.0.1:{port}", {}), Caller("operator")) as place:
+    with serve_app(host) as port, wall(OverHttp(f"http://127.0.0.1:{port}", {}), Caller("operator")) as place:
         where = ("127.0.0.1", int(place.rpartition(":")[2]))
         with socket.create_connection(where, 30) as viewer:
             viewer.sendall(half)
@@ -133,7 +132,7 @@ async def test_a_token_that_is_not_valid_is_the_walls_fault_and_not_the_viewers(
 def test_the_token_and_the_path_of_the_board_are_the_walls() -> None:
     host = Host(answers(b"{}"))
     with serve_app(host) as port:
-        passing = HttpPassing(f"http://127.0.0.1:{port}/live/", {"Authorization": f"Bearer {TOKEN}"})
+        passing = OverHttp(f"http://127.0.0.1:{port}/live/", {"Authorization": f"Bearer {TOKEN}"})
         with wall(passing) as place:
             httpx.get(f"http://{place}/api/board", headers={"Authorization": "Bearer other"})
     assert host.scopes[0]["path"] == "/live/api/board"
@@ -174,15 +173,15 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 
 def test_a_change_is_signed_by_the_person_and_the_walls_token(host: Guarded) -> None:
-    with wall(HttpPassing(host.url, host.operator), Caller("operator", "Änna\n")) as place:
+    with wall(OverHttp(host.url, host.operator), Caller("operator", "Änna\n")) as place:
         made = httpx.post(f"http://{place}/api/marks", json={"text": "x", "by": "mallory"})
         assert (made.status_code, made.json()["by"]) == (200, "Änna via wall")
-    with wall(HttpPassing(host.url, host.operator), Caller("operator")) as place:
+    with wall(OverHttp(host.url, host.operator), Caller("operator")) as place:
         assert httpx.post(f"http://{place}/api/marks", json={"text": "y"}).json()["by"] == "wall"
 
 
 def test_the_wall_may_no_more_than_its_token(host: Guarded) -> None:
-    with wall(HttpPassing(host.url, host.viewer), Caller("operator", "anna")) as place:
+    with wall(OverHttp(host.url, host.viewer), Caller("operator", "anna")) as place:
         refused = httpx.post(f"http://{place}/api/marks", json={"text": "x"})
         assert (refused.status_code, "a viewer" in refused.json()["error"]) == (403, True)
         assert httpx.get(f"http://{place}/api/board").status_code == 200
@@ -200,7 +199,7 @@ def test_only_a_token_vouches_for_another_person(host: Guarded) -> None:
 
 
 def test_a_board_without_logins_records_the_person() -> None:
-    with serve("run", BOARD) as server, wall(HttpPassing(server.url, {}), Caller("operator", "anna")) as place:
+    with serve("run", BOARD) as server, wall(OverHttp(server.url, {}), Caller("operator", "anna")) as place:
         assert httpx.post(f"http://{place}/api/marks", json={"text": "x", "by": "bob"}).json()["by"] == "anna"
         assert httpx.post(f"{server.url}api/marks", json={"text": "y", "by": "bob"}).json()["by"] == "bob"
 
@@ -220,7 +219,7 @@ def fails():
 
 def test_details_for_the_machine_itself_are_not_for_viewers_of_a_wall(tmp_path: Path) -> None:
     (tmp_path / "failing.py").write_text(FAILING)
-    with serve("run", str(tmp_path / "failing.py")) as server, wall(HttpPassing(server.url, {})) as place:
+    with serve("run", str(tmp_path / "failing.py")) as server, wall(OverHttp(server.url, {})) as place:
         server.wait_for(lambda: "secret of the machine" in httpx.get(f"{server.url}api/board").text)
         passed = httpx.get(f"http://{place}/api/board")
     assert passed.json()["problems"]

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.fleet.walls import GUARD_S, Host, answers, echoes, http_wall, streams
+from tests.fleet.walls import GUARD_S, Host, answers, echoes, http_wall, nats_wall, streams
 from tests.raw import statuses, talk
 from tests.serving import wait_for
 from websockets.asyncio.client import connect
@@ -21,7 +21,7 @@ from tickboard.fleet.caller import VIEWER, Caller
 
 Wall = Callable[[ASGIApp, Caller], AbstractContextManager[str]]
 
-WALLS: dict[str, Wall] = {"http": http_wall}
+WALLS: dict[str, Wall] = {"http": http_wall, "nats": nats_wall}
 
 OPERATOR = Caller("operator", "Anna Ö.")
 
@@ -175,8 +175,8 @@ def test_an_answer_is_passed_on_while_it_is_made_and_ends_when_its_viewer_leaves
             for chunk in answer.iter_bytes():
                 received += chunk
                 if received == b"id: 1\n\nid: 2\n\n":
+                    assert host.ended == 0
                     break
-            assert host.ended == 0
         wait_for(lambda: host.ended == 1)
 
 

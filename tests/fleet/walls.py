@@ -1,15 +1,24 @@
 """Walls and hosts in this process for tests: what a viewer sends to a wall reaches a host's ASGI application."""
 
+import asyncio
 import contextlib
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.nats_servers import NatsServer, nats_server
 from tests.serving import serve_app
 
 from tickboard.fleet.caller import CALLER, VIEWER, Caller
+from tickboard.fleet.calls_host import HostCalls
+from tickboard.fleet.calls_wall import WallCalls
 from tickboard.fleet.http_passing import HttpPassing
+from tickboard.fleet.nats_connection import NatsConnection
+from tickboard.fleet.nats_options import NatsOptions, read_servers
+from tickboard.problems import Problems
 
 GUARD_S = 30.0
 """A hang guard: the longest wait for anything."""
@@ -20,7 +29,87 @@ class Passing(Protocol):
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
+    async def start(self) -> None: ...
+
     async def close(self) -> None: ...
+
+
+class OverHttp(HttpPassing):
+    """Passes connections on over HTTP."""
+
+    async def start(self) -> None: ...
+
+
+class OverNats:
+    """Passes connections on through NATS to the host web-1."""
+
+    def __init__(self, server: NatsServer) -> None:
+        self._server = server
+        self._tasks: list[asyncio.Task[None]] = []
+        self._calls: WallCalls | None = None
+
+    async def start(self) -> None:
+        connection = nats_connection(self._server)
+        self._calls = WallCalls(connection)
+        self._tasks = [asyncio.ensure_future(part.run()) for part in (self._calls, connection)]
+        while not connection.connected:
+            await asyncio.sleep(0.01)
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._calls is not None
+        await self._calls.asgi("web-1", scope, receive, send)
+
+    async def close(self) -> None:
+        await ended(self._tasks)
+
+
+def nats_connection(server: NatsServer) -> NatsConnection:
+    """Return a connection to a server, which somebody has to run."""
+    return NatsConnection(NatsOptions(read_servers(server.url, {})), "test", Problems(), "nothing is passed on")
+
+
+async def ended(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel tasks and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def nats_host(server: NatsServer, app: ASGIApp) -> Iterator[HostCalls]:
+    """Serve the calls to the host web-1 in a thread."""
+    made: Future[HostCalls] = Future()
+    over = threading.Event()
+
+    async def main() -> None:
+        connection = nats_connection(server)
+        calls = HostCalls(connection, "web-1", app, identify)
+        tasks = [asyncio.ensure_future(part.run()) for part in (calls, connection)]
+        while not connection.connected:
+            await asyncio.sleep(0.01)
+        made.set_result(calls)
+        while not over.is_set():
+            await asyncio.sleep(0.01)
+        await ended(tasks)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    try:
+        yield made.result(GUARD_S)
+    finally:
+        over.set()
+        thread.join(GUARD_S)
+
+
+def identify(scope: Scope, caller: Caller) -> None:
+    scope["identified"] = caller
+
+
+@contextlib.contextmanager
+def nats_wall(app: ASGIApp, caller: Caller = VIEWER) -> Iterator[str]:
+    """Serve a host's application, and a wall that reaches it through NATS."""
+    with nats_server() as server, nats_host(server, app), wall(OverNats(server), caller) as place:
+        yield place
 
 
 @contextlib.contextmanager
@@ -30,6 +119,7 @@ def wall(passing: Passing, caller: Caller = VIEWER) -> Iterator[str]:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await receive()
+            await passing.start()
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await passing.close()
@@ -44,7 +134,7 @@ def wall(passing: Passing, caller: Caller = VIEWER) -> Iterator[str]:
 @contextlib.contextmanager
 def http_wall(app: ASGIApp, caller: Caller = VIEWER) -> Iterator[str]:
     """Serve a host's application, and a wall that reaches it over HTTP."""
-    with serve_app(app) as port, wall(HttpPassing(f"http://127.0.0.1:{port}", {}), caller) as place:
+    with serve_app(app) as port, wall(OverHttp(f"http://127.0.0.1:{port}", {}), caller) as place:
         yield place
 
 

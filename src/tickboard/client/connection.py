@@ -126,21 +126,23 @@ def explain_failure(address: str, error: Exception) -> str:
 def reason(error: Exception) -> str:
     """Return why a connection failed, on one line."""
     if isinstance(error, InvalidStatus):
-        lines = _error_in(error.response.body or b"").splitlines()
-        first = redacted(lines[0].strip())[:MAX_REASON] if lines else ""
-        detail = f" ({first})" if first.isprintable() and first and "<" not in first else ""
+        text = error_text(error.response.body or b"")
+        detail = f" ({text})" if text else ""
         return f"the server answered {error.response.status_code}{detail}"
     if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == 1009:
         return f"it sent a message of more than {MAX_MESSAGE_BYTES} bytes (ask for fewer metrics)"
     return one_line(redacted(str(error)), MAX_REASON) or type(error).__name__
 
 
-def _error_in(body: bytes | bytearray) -> str:
-    """Return the message of an error response: a board's error, or another server's text."""
+def error_text(body: bytes | bytearray) -> str:
+    """Return the message of an error response, on one line: a board's error, or another server's text."""
     try:
-        return msgspec.json.decode(body, type=ErrorBody).error
+        text = msgspec.json.decode(body, type=ErrorBody).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body[:MAX_REASON].decode(errors="replace")
+        text = body[:MAX_REASON].decode(errors="replace")
+    lines = text.splitlines()
+    first = redacted(lines[0].strip())[:MAX_REASON] if lines else ""
+    return first if first.isprintable() and "<" not in first else ""
 
 
 def pause_after(error: Exception, attempts: int, rng: random.Random | None = None) -> float:

@@ -8,7 +8,7 @@ wait: at most a few chunks or messages of a call are in memory. When either side
 import asyncio
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, partial
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,7 +23,6 @@ from tickboard.client.connection import CLOSE_TIMEOUT_S, LOST, reason
 from tickboard.fleet.caller import caller_of
 from tickboard.fleet.link import CutOffError
 from tickboard.fleet.passing import (
-    MAX_BODY_BYTES,
     MAX_MESSAGE_BYTES,
     NORMAL,
     PERSON,
@@ -37,6 +36,7 @@ from tickboard.fleet.passing import (
     sent_query,
     why_refused,
 )
+from tickboard.fleet.viewer_side import body_of, first_of, until_gone, why_useless
 from tickboard.output.secrets import public
 from tickboard.output.text import one_line
 
@@ -46,9 +46,6 @@ MAX_CALLS = 200
 CONNECT_S, HEAD_S, BODY_S = 5.0, 30.0, 45.0
 """How many seconds may pass until a host accepts a connection, until its answer begins, and between two chunks of it.
 The alert stream has a heartbeat every 30 s."""
-
-REQUEST_S = 10.0
-"""How many seconds a viewer has to send the body of a request."""
 
 MAX_REASON = 300
 """The most characters of why a host cannot be reached."""
@@ -112,18 +109,9 @@ class HttpPassing:
     # --- requests ---
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            async with asyncio.timeout(REQUEST_S):
-                body = await _body(receive)
-        except TimeoutError:
-            await answer_refusal(scope, send, 408, "the body arrived too slowly: send it at once")
+        if (body := await body_of(scope, receive, send)) is None:
             return
-        if body is None:
-            return
-        if len(body) > MAX_BODY_BYTES:
-            await answer_refusal(scope, send, 413, f"the body has more than {MAX_BODY_BYTES} bytes: send less")
-            return
-        await first_of(partial(self._ask, scope, body, send), partial(_until_gone, receive))
+        await first_of(partial(self._ask, scope, body, send), partial(until_gone, receive))
 
     async def _ask(self, scope: Scope, body: bytes, send: Send) -> None:
         headers = {"accept": "*/*", "accept-encoding": "identity"}
@@ -146,7 +134,7 @@ class HttpPassing:
             await answer.aclose()
 
     async def _pass_back(self, answer: httpx.Response, scope: Scope, send: Send) -> None:
-        if why := self._why_useless(answer.status_code):
+        if why := why_useless(self._shown, answer.status_code):
             await answer_refusal(scope, send, 502, why)
             return
         returned = response_headers(answer.headers.raw)
@@ -157,14 +145,6 @@ class HttpPassing:
         except httpx.HTTPError as error:
             raise CutOffError(f"{self._shown} was lost: {why_lost(error)}") from error
         await send({"type": "http.response.body", "body": b""})
-
-    def _why_useless(self, status: int) -> str:
-        """Return why an answer is one to the wall, and not to its viewer; empty: it is for the viewer."""
-        if status == 401:
-            return f"{self._shown} does not accept the wall's token: give the wall a valid one"
-        if 300 <= status < 400 and status != 304:
-            return f"{self._shown} redirects: give the wall the address that it redirects to"
-        return ""
 
     # --- WebSockets ---
 
@@ -187,7 +167,7 @@ class HttpPassing:
             await answer_refusal(scope, send, 504, f"{self._shown} does not answer")
         except InvalidStatus as error:
             status = error.response.status_code
-            why = self._why_useless(status)
+            why = why_useless(self._shown, status)
             await answer_refusal(scope, send, 502 if why else status, why or f"{self._shown}: {reason(error)}")
         except (*LOST, ValueError) as error:
             await answer_refusal(scope, send, 502, f"{self._shown} cannot be reached: {why_lost(error)}")
@@ -216,25 +196,6 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Return the body of a request, or more than `MAX_BODY_BYTES` of it; None: the viewer has gone."""
-    body = bytearray()
-    while len(body) <= MAX_BODY_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    return bytes(body)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        # A middleware may repeat the request.
-        await asyncio.sleep(0.1)
-
-
 async def _to_viewer(socket: ClientConnection, send: Send) -> None:
     """Pass messages of a host on until it closes the WebSocket, then close that of the viewer with the same code."""
     try:
@@ -260,23 +221,6 @@ async def _to_host(socket: ClientConnection, receive: Receive) -> None:
             await asyncio.Event().wait()
     code = message.get("code")
     await socket.close(code if code == close_code(code) else NORMAL)
-
-
-async def first_of(*calls: Callable[[], Awaitable[None]]) -> None:
-    """Run both directions of a call until one of them ends, and then neither.
-
-    Raises:
-        Exception: from the one that ended first.
-    """
-    tasks = [asyncio.ensure_future(call()) for call in calls]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in done:
-        task.result()
 
 
 def why_lost(error: BaseException) -> str:

@@ -148,6 +148,11 @@ class NatsConnection:
 
     # --- what others do with it ---
 
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes of messages that wait to be sent; see `MAX_WAITING_BYTES`."""
+        return self._waiting_bytes
+
     def publish(self, subject: str, content: bytes, reply: str = "") -> bool:
         """Send a message soon. Return False if it is dropped: nothing is connected, too much waits, or it is too large.
 

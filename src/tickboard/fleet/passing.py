@@ -30,9 +30,6 @@ BAD_GATEWAY = 1014
 NORMAL, NO_STATUS, POLICY_VIOLATION, TOO_BIG = 1000, 1005, 1008, 1009
 """Close codes (RFC 6455, section 7.4.1)."""
 
-MAX_BODY_BYTES = 2**20
-"""The longest body of a request that reaches a host; those that a board reads are much shorter."""
-
 MAX_MESSAGE_BYTES = 2**26
 """The longest WebSocket message of a host that is passed on, 64 MiB: it is held in memory as a whole."""
 
