@@ -106,8 +106,15 @@ class CallFrame(Struct, frozen=True):
 class Carrier(Protocol):
     """What carries frames: `tickboard.fleet.nats_connection.NatsConnection`."""
 
-    connected: bool
-    max_payload: int
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        ...
+
+    @property
+    def max_payload(self) -> int:
+        """The most bytes that the server takes in one message."""
+        ...
 
     @property
     def waiting_bytes(self) -> int:
@@ -119,7 +126,7 @@ class Carrier(Protocol):
         ...
 
 
-class Subscribed(Protocol):
+class CallsReceived(Protocol):
     """A subscription; see `tickboard.fleet.nats_connection.Subscription`."""
 
     def cancel(self) -> None:
@@ -130,7 +137,7 @@ class Subscribed(Protocol):
 class Subscribable(Carrier, Protocol):
     """What calls need of a connection; see `tickboard.fleet.nats_connection.NatsConnection`."""
 
-    def subscribe(self, subject: str, receive: Callable[[str, bytes, str], None]) -> Subscribed:
+    def subscribe(self, subject: str, receive: Callable[[str, bytes, str], None]) -> CallsReceived:
         """Receive the messages of a subject."""
         ...
 
