@@ -12,7 +12,6 @@ from tickboard.alerting.host_alerts import (
     end,
     firing_of,
     forget,
-    host_id,
     keep_only,
     receive,
     wall_alert,
@@ -39,7 +38,6 @@ def said(events: list[AlertEvent]) -> list[tuple[int, str, str]]:
 def test_an_alert_has_the_name_of_its_host() -> None:
     made = alert()
     assert (made.id, made.host, made.labels) == ("web-1:a", "web-1", {"host": "web-1", "core": "0"})
-    assert host_id(made) == "a"
 
 
 def test_the_times_of_a_host_fit_its_ticks_on_the_wall() -> None:

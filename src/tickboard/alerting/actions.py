@@ -36,6 +36,19 @@ class ActionResult(NamedTuple):
     refused: dict[str, AlertError]
 
 
+class NoneChangedError(AlertError):
+    """None of some alerts can be changed: the error of the first.
+
+    Args:
+        refused: why, by id.
+    """
+
+    def __init__(self, refused: dict[str, AlertError]) -> None:
+        first = next(iter(refused.values()))
+        super().__init__(str(first), first.status)
+        self.refused = refused
+
+
 class _Found(NamedTuple):
     alerts: dict[str, Alert]
     refused: dict[str, AlertError]
@@ -48,9 +61,9 @@ class _Found(NamedTuple):
                 del self.alerts[id]
 
     def check(self) -> None:
-        """Raise the first error if no alert is left."""
+        """Raise an error if no alert is left."""
         if not self.alerts and self.refused:
-            raise next(iter(self.refused.values()))
+            raise NoneChangedError(self.refused)
 
 
 def acknowledge(
@@ -67,7 +80,7 @@ def acknowledge(
         permit: called before anything changes; its exception propagates.
 
     Raises:
-        AlertError: none of them can be acknowledged: there is no such alert, or it is resolved.
+        NoneChangedError: none of them can be acknowledged: there is no such alert, or it is resolved.
     """
     found = _find(alerts, ids)
     found.refuse_resolved("it needs no acknowledgement")
@@ -119,7 +132,7 @@ def silence(
         permit: called before anything changes; its exception propagates.
 
     Raises:
-        AlertError: none of them can be silenced: there is no such alert, or it is resolved and should be silenced
+        NoneChangedError: none of them can be silenced: there is no such alert, or it is resolved and should be silenced
             until then.
     """
     found = _find(alerts, ids)

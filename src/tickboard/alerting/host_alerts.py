@@ -82,11 +82,6 @@ def wall_id(host: str, id: str) -> str:  # the wire's name
     return f"{host}:{id}"
 
 
-def host_id(alert: Alert) -> str:
-    """Return the id that an alert on the wall has on its host."""
-    return alert.id.removeprefix(f"{alert.host}:")
-
-
 def receive(log: AlertLog, kind: EventKind, alert: Alert, now: float) -> list[AlertEvent]:
     """Apply an event of a host to the wall's log; return the events to publish: none if the log has it already.
 

@@ -87,7 +87,7 @@ _decode_page = msgspec.json.Decoder(AlertPage).decode
 _decode_position = msgspec.json.Decoder(AlertPosition).decode
 
 
-class Publishing(Protocol):
+class EventKeeping(Protocol):
     """Stores and publishes events of the wall's log, as `tickboard.running.announcer.Announcer` does."""
 
     def announce(self, events: Sequence[LogEvent]) -> None:
@@ -108,7 +108,7 @@ class FollowedAlerts:
         problems: where it is reported what somebody has to fix.
     """
 
-    def __init__(self, log: Callable[[], AlertLog], publishing: Publishing, problems: Reporter) -> None:
+    def __init__(self, log: Callable[[], AlertLog], publishing: EventKeeping, problems: Reporter) -> None:
         self._log = log
         self._publishing = publishing
         self._problems = problems
@@ -164,7 +164,7 @@ class _Reader:
         self,
         name: str,
         log: Callable[[], AlertLog],
-        publishing: Publishing,
+        publishing: EventKeeping,
         problems: Reporter,
         opening: asyncio.Semaphore,
     ) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from tickboard.alerting.log import AlertLog
-from tickboard.fleet.alerts import FollowedAlerts, Publishing
+from tickboard.fleet.alerts import EventKeeping, FollowedAlerts
 from tickboard.fleet.follow_options import FollowOptions, host_addresses
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.host import FollowedHost
@@ -47,7 +47,7 @@ class Fleet:
         problems: Reporter,
         interval_ms: int,
         log: Callable[[], AlertLog],
-        publishing: Publishing,
+        publishing: EventKeeping,
     ) -> None:
         self.options = options
         self.interval_ms = interval_ms
@@ -71,6 +71,9 @@ class Fleet:
         from tickboard.fleet.http_link import HttpLink
 
         self._supervisor = Supervisor(self._problems)
+        for host in self.hosts.values():
+            # Those that it knows from before it was stopped.
+            self._changed(host)
         for address in self._addresses:
             link = HttpLink(address.url, address.token, self.follower)
             self._supervisor.start(f"host {link.address}", link.run)

@@ -1,5 +1,6 @@
 """Links: how a wall reaches one host, over HTTP or through NATS. A follower uses both in the same way."""
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -38,6 +39,19 @@ class Link(Protocol):
         Raises:
             CutOffError: the host was lost after its answer had begun. A WebSocket is closed with 1014 instead.
         """
+        ...
+
+
+class HostLinks(Protocol):
+    """The hosts that a wall follows, as `tickboard.fleet.fleet.Fleet` has them."""
+
+    @property
+    def hosts(self) -> Container[str]:
+        """Their names."""
+        ...
+
+    def link(self, name: str) -> Link | None:
+        """Return the link to a host; None: it cannot be reached now."""
         ...
 
 

@@ -84,7 +84,7 @@ def create_app(
             about_route(hub, about),
             audit_route(),
             openapi_route(),
-            *alert_routes(hub, announcer),
+            *alert_routes(hub, announcer, fleet),
             alert_spans_route(hub, announcer),
             *mark_routes(hub, announcer),
             *host_routes(fleet),

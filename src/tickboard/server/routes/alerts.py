@@ -1,7 +1,7 @@
 """``/api/alerts`` and ``/api/silences``: firing and resolved alerts, and people's actions on them."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from heapq import merge
 from typing import TypeVar, get_args
 
@@ -11,18 +11,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tickboard.alerting.actions import ActionResult, Permit, acknowledge, silence
+from tickboard.alerting.actions import Permit
 from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.errors import InputError
+from tickboard.fleet.link import HostLinks
 from tickboard.hub.hub import Hub
-from tickboard.schedule import duration
-from tickboard.server.announcing import Announcing, Change
+from tickboard.server.announcing import Announcing
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.identity import signed
 from tickboard.server.requests.json_bodies import read_json
 from tickboard.server.requests.parameters import one_of, range_of_time, whole_number
+from tickboard.server.routes.alert_actions import ActionOutcome, AlertActions
 from tickboard.server.routes.documents import Documents
+from tickboard.server.routes.host_boards import caller_in
 from tickboard.server.routes.operations import (
     Paths,
     Ref,
@@ -63,9 +65,6 @@ MAX_IDS = 1_000
 
 GROUP_PER_S = 0.1
 """How many requests for several alerts an address may make in a second, after the first ones."""
-
-MAX_SILENCE_S = 366 * 86_400.0
-"""The longest silence. A forgotten silence hides alerts that it was not meant for."""
 
 STATES = ("all", "active", "resolved")
 
@@ -124,7 +123,7 @@ def describe(ref: Ref) -> Paths:
 
 UNWRITTEN = "in force until a restart, because the log of alerts cannot be written"
 UNKEPT = {"type": "object", "properties": {"kept": {"const": False}}, "required": ["kept"]}
-STATUSES = ("400", "403", "404", "408", "409", "413", "415", "422", "429", "503")
+STATUSES = ("400", "403", "404", "408", "409", "413", "415", "422", "429", "502", "503")
 
 
 def _changes(ref: Ref, operation: str, summary: str, asked: type) -> Schema:
@@ -151,13 +150,15 @@ def _change(ref: Ref, operation: str, summary: str, asked: type) -> Schema:
     return described
 
 
-def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
+def alert_routes(hub: Hub, announcer: Announcing, hosts: HostLinks | None) -> list[Route]:
     """Return the routes that read alerts and change them.
 
     Args:
         hub: the hub whose alerts they are.
         announcer: makes, stores and publishes changes; it raises the errors of `Alerts`.
+        hosts: the hosts whose alerts are among them; None: the board follows none.
     """
+    actions = AlertActions(lambda: hub.engine.alerts.log, announcer, hosts)
     rates = ChangeRates()
     group_rates = ChangeRates("requests for several alerts", "from one address", per_s=GROUP_PER_S)
 
@@ -180,26 +181,23 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
         return _json(encode([each for until, each in found if until > now]))
 
     async def acknowledge_one(request: Request) -> Response:
-        id, asked = request.path_params["id"], await _asked(request, AcknowledgeAlert, ACKNOWLEDGE)
-        may = permit(request, id)
-        return _acted(
-            *await announcer.act(lambda alerts, now: acknowledge(alerts, [id], now, asked.note, asked.by, may))
-        )
+        return await act_on_one(request, await _asked(request, AcknowledgeAlert, ACKNOWLEDGE))
 
     async def acknowledge_several(request: Request) -> Response:
-        asked = await _asked_of(request, AcknowledgeAlerts, ACKNOWLEDGE)
-        may = permit_group(request)
-        return _acted_all(
-            *await announcer.act(lambda alerts, now: acknowledge(alerts, asked.ids, now, asked.note, asked.by, may))
-        )
+        return await act_on_several(request, await _asked_of(request, AcknowledgeAlerts, ACKNOWLEDGE))
 
     async def silence_one(request: Request) -> Response:
-        id, asked = request.path_params["id"], await _asked(request, SilenceAlert, SILENCE)
-        return _acted(*await announcer.act(_silencing([id], asked, permit(request, id))))
+        return await act_on_one(request, await _asked(request, SilenceAlert, SILENCE))
 
     async def silence_several(request: Request) -> Response:
-        asked = await _asked_of(request, SilenceAlerts, SILENCE)
-        return _acted_all(*await announcer.act(_silencing(asked.ids, asked, permit_group(request))))
+        return await act_on_several(request, await _asked_of(request, SilenceAlerts, SILENCE))
+
+    async def act_on_one(request: Request, asked: AcknowledgeAlert | SilenceAlert) -> Response:
+        id = request.path_params["id"]
+        return _acted(await actions.act([id], asked, caller_in(request.scope), permit(request, id)))
+
+    async def act_on_several(request: Request, asked: AcknowledgeAlerts | SilenceAlerts) -> Response:
+        return _acted_all(await actions.act(asked.ids, asked, caller_in(request.scope), permit_group(request)), asked)
 
     compressed = [Middleware(Documents)]
     return [
@@ -256,34 +254,6 @@ async def page(alerts: Alerts, asked: AlertQuestion, read: Read | None) -> Alert
     )
 
 
-def silence_length(asked: SilenceAlert) -> float | None:
-    """Return how many seconds a silence should last; 0 ends one; None: until its alerts are resolved.
-
-    Raises:
-        InputError: it is not a duration, or too long, or it has no reason.
-    """
-    if (asked.until is None) == (asked.duration == ""):
-        raise InputError('a silence has either a duration, such as "1h", or "until": "resolved"')
-    length_s = None if asked.until else duration(asked.duration)
-    if length_s is not None and length_s > MAX_SILENCE_S:
-        raise InputError(
-            f"duration {asked.duration[:40]!r}: the longest silence is 366d: silence for less, or fix the rule"
-        )
-    if length_s != 0 and not asked.reason.strip():
-        raise InputError("reason is empty: say why, so that others know later why nobody was notified")
-    return length_s
-
-
-def _silencing(ids: Sequence[str], asked: SilenceAlert, may: Permit) -> Change:
-    """Return the action of silencing alerts.
-
-    Raises:
-        InputError: a field is invalid.
-    """
-    length_s = silence_length(asked)
-    return lambda alerts, now: silence(alerts, ids, now, length_s, asked.reason, asked.by, asked.scope, may)
-
-
 async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
     """Return the body of a request, signed with the name of the person who is logged in.
 
@@ -311,18 +281,20 @@ async def _asked_of(request: Request, kind: type[AskedOf], example: str) -> Aske
     return asked
 
 
-def _acted(changed: ActionResult, kept: bool) -> Response:
+def _acted(changed: ActionOutcome) -> Response:
     """Answer an action: with 202 if it is in force, but would be lost with a restart."""
-    [alert] = changed.alerts
-    if kept:
+    [alert] = changed.alerts.values()
+    if changed.kept:
         return _json(encode(alert))
     return _json(encode({**msgspec.to_builtins(alert), "kept": False}), 202)
 
 
-def _acted_all(changed: ActionResult, kept: bool) -> Response:
-    """Answer an action on several alerts."""
-    refused = [RefusedAlert(id, str(error)) for id, error in changed.refused.items()]
-    return _json(encode(ChangedAlerts(changed.alerts, refused, kept)), 200 if kept else 202)
+def _acted_all(changed: ActionOutcome, asked: AcknowledgeAlerts | SilenceAlerts) -> Response:
+    """Answer an action on several alerts, in the order in which they were asked for."""
+    ids = dict.fromkeys(asked.ids)
+    alerts = [changed.alerts[id] for id in ids if id in changed.alerts]
+    refused = [RefusedAlert(id, str(changed.refused[id])) for id in ids if id in changed.refused]
+    return _json(encode(ChangedAlerts(alerts, refused, changed.kept)), 200 if changed.kept else 202)
 
 
 def _json(body: bytes, status: int = 200) -> Response:

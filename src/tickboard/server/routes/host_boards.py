@@ -6,9 +6,8 @@ checked the request before, and it reaches the host with the role of the viewer,
 """
 
 import asyncio
-from collections.abc import Container
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from starlette.middleware import Middleware
@@ -22,7 +21,7 @@ from tickboard.access.route_table import HOST_BOARD, ROUTES
 from tickboard.errors import TickboardError
 from tickboard.fleet.asking import fetch
 from tickboard.fleet.caller import CALLER, Caller
-from tickboard.fleet.link import CutOffError, Link
+from tickboard.fleet.link import CutOffError, HostLinks, Link
 from tickboard.server.access.open_streams import LOGGED_OUT, until_logged_out
 from tickboard.server.requests.connection_limits import lasts
 from tickboard.server.requests.identity import identity_of
@@ -34,26 +33,12 @@ from tickboard.wire import Me, encode
 ME_S = 5.0
 """How many seconds a host may take to say what the wall may do on it."""
 
-
-class Linked(Protocol):
-    """The hosts that a wall follows, as `tickboard.fleet.fleet.Fleet` has them."""
-
-    @property
-    def hosts(self) -> Container[str]:
-        """Their names."""
-        ...
-
-    def link(self, name: str) -> Link | None:
-        """Return the link to a host; None: it cannot be reached now."""
-        ...
-
-
 _OWN = frozenset({f"{HOST_BOARD}{path}" for path in ("", "/", "/api/me")})
 
 _decode_me = msgspec.json.Decoder(Me).decode
 
 
-def host_board_routes(hosts: Linked | None) -> list[BaseRoute]:
+def host_board_routes(hosts: HostLinks | None) -> list[BaseRoute]:
     """Return the routes: one for each path in the table of routes.
 
     Args:
@@ -86,7 +71,7 @@ class HostBoards:
         hosts: the hosts; None: the board follows none.
     """
 
-    def __init__(self, hosts: Linked | None) -> None:
+    def __init__(self, hosts: HostLinks | None) -> None:
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
