@@ -36,6 +36,10 @@ class NatsServer:
         self.configure(config)
         self.start()
 
+    def with_login(self, login: str) -> str:
+        """Return its URL with a login: ``user:password``, or a token."""
+        return self.url.replace("//", f"//{login}@")
+
     def configure(self, config: str) -> None:
         """Replace the text of its configuration file, for the next start or `reload`."""
         text = f'listen: "127.0.0.1:{self.port}"\n{config}\n'

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "caddyfile": "tests/proxies runs the recipes",
     "apache": "tests/proxies runs the recipes",
     "haproxy": "tests/proxies runs the recipes",
+    "nats": "tests/fleet/test_nats_recipes.py runs them",
     "ini": "tests/test_docs.py checks its command",
     "dockerfile": "tests/test_docs.py checks its commands",
 }
