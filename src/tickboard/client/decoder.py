@@ -234,6 +234,11 @@ class Decoder:
         """The position of the newest tick returned, for ``?since=``; "" before the first."""
         return "{}:{}".format(*self._seen) if self._seen else ""
 
+    @property
+    def layout(self) -> int | None:
+        """The number of the layout that binary messages have to have; None: none was described yet."""
+        return None if self._layout is None else self._layout.number
+
     def connected(self) -> None:
         """Forget the layout of the last connection; the position is kept."""
         self._layout = None

@@ -135,7 +135,13 @@ class CallsReceived(Protocol):
 
 
 class Subscribable(Carrier, Protocol):
-    """What calls need of a connection; see `tickboard.fleet.nats_connection.NatsConnection`."""
+    """What calls need of a connection; see `tickboard.fleet.nats_connection.NatsConnection`.
+
+    Attributes:
+        address: of the server, for people.
+    """
+
+    address: str
 
     def subscribe(self, subject: str, receive: Callable[[str, bytes, str], None]) -> CallsReceived:
         """Receive the messages of a subject."""

@@ -1,0 +1,293 @@
+"""Hosts that are reached through NATS: finds them by asking, and follows the overview series of each.
+
+A host publishes its description, the messages of `tickboard.v2`, a beat every second, and a goodbye, each on a subject
+of its own (`tickboard.fleet.messages`). A lost message is a hole, which the listener fills. What a host sends that
+cannot be understood is dropped and logged once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from tickboard.client.decoder import Decoder, ProtocolError
+from tickboard.fleet.calls import Subscribable
+from tickboard.fleet.calls_wall import WallCalls
+from tickboard.fleet.link import LinkListener
+from tickboard.fleet.messages import HOSTS, Beat, Bye, host_in, subject
+from tickboard.output.logs import log
+from tickboard.wire import About, SeriesList, encode
+
+ASK_S = 60.0
+"""How often a wall asks who is there, in case that an answer was lost."""
+
+ASK_AGAIN_S = 2.0
+"""The least seconds between two questions, however many hosts are not known yet."""
+
+GONE_S, GONE_INTERVALS = 3.0, 3
+"""A host that was not heard for this many seconds, or intervals if they take longer, has lost its name to another."""
+
+MAX_LINKS = 10_000
+"""The most hosts. Further ones are ignored."""
+
+MAX_HELD = 10
+"""How many ticks of a host wait for the description of their series."""
+
+KINDS = frozenset({b"\x01", b"\x02", b"\x03"})
+"""The first bytes of windows, ticks and amended ticks."""
+
+_LAYOUT = slice(4, 8)
+"""Where a binary message has the number of its layout."""
+
+T = TypeVar("T", About, Beat, Bye)
+
+
+class NatsLink:
+    """One host through NATS; see `tickboard.fleet.link.Link`.
+
+    Args:
+        name: the host's.
+        address: of the NATS server, for people.
+        calls: makes calls to it.
+    """
+
+    kind = "nats"
+
+    def __init__(self, name: str, address: str, calls: WallCalls) -> None:
+        self.name = name
+        self.address = address
+        self._calls = calls
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a connection on; see `tickboard.fleet.link.Link.asgi`."""
+        await self._calls.asgi(self.name, scope, receive, send)
+
+
+class NatsLinks:
+    """All hosts of one NATS server or cluster. Let a supervisor run `run`, and `calls.run`.
+
+    Args:
+        connection: to NATS.
+        listener: takes what hosts send.
+
+    Attributes:
+        calls: makes calls to the hosts.
+    """
+
+    def __init__(self, connection: Subscribable, listener: LinkListener) -> None:
+        self.calls = WallCalls(connection)
+        self._connection = connection
+        self._listener = listener
+        self._hosts: dict[str, _Host] = {}
+        self._is_full = False
+        self._wants = asyncio.Event()
+        connection.watch(self._connection_changed)
+
+    async def run(self) -> None:
+        """Follow the hosts until cancelled."""
+        takes = (self._take_about, self._take_overview, self._take_beat, self._take_bye)
+        kinds = ("about", "overview", "beat", "bye")
+        taking = [self._connection.subscribe(subject("*", kind), take) for kind, take in zip(kinds, takes, strict=True)]
+        try:
+            while True:
+                self._wants.clear()
+                self._connection.publish(HOSTS, b"")
+                await asyncio.sleep(ASK_AGAIN_S)
+                try:
+                    async with asyncio.timeout(ASK_S):
+                        await self._wants.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            for each in taking:
+                each.cancel()
+
+    def _connection_changed(self, connected: bool) -> None:
+        if connected:
+            self._connection.publish(HOSTS, b"")
+            return
+        for host in self._hosts.values():
+            host.lose()
+            self._listener.lost(host.link, f"there is no connection to NATS at {host.link.address}")
+
+    # --- what hosts send ---
+
+    def _take_about(self, received: str, content: bytes, _: str) -> None:
+        name = host_in(received)
+        about = self._decoded(name, content, About)
+        if about is None:
+            return
+        if about.name != name:
+            self._complain(name, f"it describes itself as {about.name[:100]!r}: publish under its own name")
+            return
+        if (host := self._known(name)) is not None:
+            with self._complaining(host):
+                host.describe(about, self._now())
+
+    def _take_overview(self, received: str, content: bytes, _: str) -> None:
+        host = self._hosts.get(host_in(received))
+        if host is None:
+            self._wants.set()
+            return
+        with self._complaining(host):
+            if not host.take(content):
+                self._wants.set()
+
+    def _take_beat(self, received: str, content: bytes, _: str) -> None:
+        name = host_in(received)
+        beat, host = self._decoded(name, content, Beat), self._hosts.get(name)
+        if beat is None:
+            return
+        if host is None or not host.beat(beat, self._now()):
+            self._wants.set()
+
+    def _take_bye(self, received: str, content: bytes, _: str) -> None:
+        name = host_in(received)
+        bye, host = self._decoded(name, content, Bye), self._hosts.get(name)
+        if bye is not None and host is not None and bye.id == host.id:
+            host.leave()
+            self._listener.said_bye(host.link)
+
+    def _known(self, name: str) -> "_Host | None":
+        """Return a host, a new one if there is room for it."""
+        host = self._hosts.get(name)
+        if host is None and len(self._hosts) < MAX_LINKS:
+            link = NatsLink(name, self._connection.address, self.calls)
+            host = self._hosts[name] = _Host(link, self._listener, self.calls)
+        elif host is None and not self._is_full:
+            self._is_full = True
+            log.warning(
+                "%s has over %d hosts: %s and further ones are ignored", self._connection.address, MAX_LINKS, name
+            )
+        return host
+
+    def _decoded(self, name: str, content: bytes, kind: type[T]) -> T | None:
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self._complain(name, f"its {kind.__name__.lower()} cannot be understood: {error}")
+            return None
+
+    @contextmanager
+    def _complaining(self, host: "_Host") -> Iterator[None]:
+        """Log what a host does wrong instead of raising it."""
+        try:
+            yield
+        except (ProtocolError, UnicodeDecodeError) as error:
+            self._complain(host.link.name, str(error))
+
+    def _complain(self, name: str, why: str) -> None:
+        """Log what a host does wrong; of an unknown name nothing, since anybody can make up many."""
+        host = self._hosts.get(name)
+        if host is not None and not host.has_erred:
+            host.has_erred = True
+            log.warning("host %s: %s (it is ignored, and not logged again)", name, why)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class _Host:
+    """What was received from one host.
+
+    Attributes:
+        link: the way to it.
+        id: that of the process that has the name; empty: none.
+        is_introduced: whether the listener has its description.
+        has_erred: whether something that it has sent could not be understood.
+    """
+
+    def __init__(self, link: NatsLink, listener: LinkListener, calls: WallCalls) -> None:
+        self.link = link
+        self.id = ""
+        self.is_introduced = False
+        self.has_erred = False
+        self._listener = listener
+        self._calls = calls
+        self._decoder = Decoder()
+        self._about: About | None = None
+        self._series: SeriesList | None = None
+        self._since = self._heard = 0.0
+        self._patience_s = GONE_S
+        self._held: deque[bytes] = deque(maxlen=MAX_HELD)
+
+    def lose(self) -> None:
+        """Forget what has to be said again, since messages may be lost."""
+        self.is_introduced = False
+        self._series = None
+        self._decoder.connected()
+
+    def leave(self) -> None:
+        """Take note that the process has ended on purpose: another one may have the name at once."""
+        self.lose()
+        self.id, self._since = "", 0.0
+        self._calls.lost(self.link.name, "the host has ended")
+
+    def describe(self, about: About, now: float) -> None:
+        """Take a description, unless it is of another process than the one that has the name.
+
+        Raises:
+            ProtocolError: ticks that have waited for it cannot be understood.
+        """
+        if about.id != self.id and self._lives(now):
+            return
+        if about.id != self.id:
+            self.lose()
+            self.id, self._since = about.id, 0.0
+        self._heard = now
+        self._patience_s = max(GONE_S, GONE_INTERVALS * about.interval_ms / 1000)
+        self._series = about.series
+        known = msgspec.structs.replace(about, series=None)
+        if known != self._about or not self.is_introduced:
+            self._about, self.is_introduced = known, True
+            self._listener.introduced(self.link, known)
+        held = list(self._held)
+        self._held.clear()
+        for message in held:
+            self.take(message)
+
+    def take(self, content: bytes) -> bool:
+        """Take a message about the overview; return False if the description is needed for it.
+
+        Raises:
+            ProtocolError: `tickboard.v2` does not allow it.
+            UnicodeDecodeError: it is not a message of `tickboard.v2`.
+        """
+        if content[:1] not in KINDS:
+            for _ in self._decoder.receive(content.decode() if content[:1] == b"{" else content):
+                pass
+            return True
+        number = int.from_bytes(content[_LAYOUT], "little")
+        described = {self._decoder.layout, None if self._series is None else self._series.layout}
+        if not self.is_introduced or number not in described:
+            self._held.append(content)
+            return False
+        if self._decoder.layout != number:
+            self._decoder.receive(encode(self._series).decode())
+        if (late := self._decoder.amended(content)) is not None:
+            self._listener.amended(self.link, late)
+        for tick in self._decoder.receive(content):
+            self._listener.ticked(self.link, tick)
+        return True
+
+    def beat(self, beat: Beat, now: float) -> bool:
+        """Take a beat; return False if the description is needed."""
+        if beat.id != self.id:
+            return self._lives(now)
+        is_restarted = self._since not in {0.0, beat.since}
+        self._since, self._heard = beat.since, now
+        if is_restarted:
+            # Its layouts are numbered anew.
+            self.lose()
+            self._calls.lost(self.link.name, "the host was restarted")
+        if self.is_introduced:
+            self._listener.heard(self.link, beat.seq, beat.alerts, beat.time)
+        return self.is_introduced
+
+    def _lives(self, now: float) -> bool:
+        """Return whether the process that has the name was heard from lately."""
+        return bool(self.id) and now - self._heard < self._patience_s

@@ -1,0 +1,371 @@
+"""Following hosts through a real nats-server: boards that publish, and hosts that send anything else."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import struct
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.fleet.listening import Listener, until
+from tests.fleet.walls import answers, ended, identify, nats_connection
+from tests.nats_servers import NatsServer, nats_server
+from tests.serving import serve
+
+from tickboard import Board
+from tickboard.fleet import nats_connection as connecting
+from tickboard.fleet import nats_link
+from tickboard.fleet.asking import fetch
+from tickboard.fleet.calls_host import HostCalls
+from tickboard.fleet.messages import HOSTS, Beat, Bye, subject
+from tickboard.fleet.nats_connection import NatsConnection
+from tickboard.fleet.nats_link import NatsLinks
+from tickboard.wire import About, MetricInfo, SeriesInfo, SeriesList, encode
+
+RISING = str(Path(__file__).parents[1] / "boards" / "rising.py")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(connecting, "LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(nats_link, "ASK_AGAIN_S", 0.1)
+
+
+@pytest.fixture
+def server() -> Iterator[NatsServer]:
+    with nats_server() as server:
+        yield server
+
+
+class Wall(Listener):
+    """What a wall receives, and its links."""
+
+    def __init__(self, server: NatsServer) -> None:
+        super().__init__()
+        self.connection = nats_connection(server)
+        self.following = NatsLinks(self.connection, self)
+
+
+@contextlib.asynccontextmanager
+async def following(server: NatsServer) -> AsyncIterator[Wall]:
+    """Follow all hosts of a server while the context is open."""
+    wall = Wall(server)
+    parts = (wall.following.run, wall.following.calls.run, wall.connection.run)
+    tasks = [asyncio.ensure_future(part()) for part in parts]
+    try:
+        await until(lambda: wall.connection.connected)
+        yield wall
+        assert not any(task.done() for task in tasks), tasks
+    finally:
+        await ended(tasks)
+
+
+@contextlib.asynccontextmanager
+async def connected(server: NatsServer) -> AsyncIterator[NatsConnection]:
+    """Connect while the context is open."""
+    connection = nats_connection(server)
+    task = asyncio.ensure_future(connection.run())
+    try:
+        await until(lambda: connection.connected)
+        yield connection
+    finally:
+        await ended([task])
+
+
+def shop(server: NatsServer, name: str = "web-1") -> Board:
+    """Return a board that publishes, with a gauge that rises by one at every tick."""
+    board = Board("Shop", interval_ms=50, window_size=100)
+    orders = board.gauge("orders", overview=True)
+    board.gauge("other").set(7)
+    board.publish(server.url, name=name, labels={"env": "prod"})
+    count = 0
+
+    @board.every()
+    def sample() -> None:
+        nonlocal count
+        count += 1
+        orders.set(count)
+
+    return board
+
+
+def rises(wall: Wall) -> bool:
+    """Return whether each tick came once and in order."""
+    return {after.seq - before.seq for before, after in pairwise(wall.ticks)} == {1}
+
+
+# --- boards ---
+
+
+async def test_a_board_that_publishes_is_found_and_followed(server: NatsServer) -> None:
+    board = shop(server)
+    async with following(server) as wall, board.lifespan():
+        await until(lambda: len(wall.ticks) >= 10 and len(wall.beats) >= 2)
+    assert wall.events[:2] == ["introduced", "ticked"]
+    about = wall.abouts[0]
+    assert (about.name, about.labels, [each.name for each in about.metrics]) == (
+        "web-1",
+        {"env": "prod"},
+        ["orders"],
+    )
+    assert rises(wall)
+    assert set(wall.ticks[-1]) == {"orders"}
+    seq, alerts, clock = wall.beats[-1]
+    assert seq > 0
+    assert alerts == 0
+    assert abs(clock - time.time()) < 60
+    [link] = set(wall.links)
+    assert (link.kind, link.address) == ("nats", wall.connection.address)
+
+
+async def test_a_wall_that_starts_later_asks_for_what_it_has_missed(server: NatsServer) -> None:
+    async with shop(server).lifespan():
+        for _ in range(2):
+            async with following(server) as wall:
+                await until(lambda wall=wall: len(wall.ticks) >= 5)  # type: ignore[misc]
+            assert wall.events[0] == "introduced"
+            assert rises(wall)
+
+
+async def test_a_goodbye_is_heard_and_another_process_has_the_name_at_once(server: NatsServer) -> None:
+    async with following(server) as wall:
+        async with shop(server).lifespan():
+            await until(lambda: wall.ticks)
+        await until(lambda: "said_bye" in wall.events)
+        count = len(wall.abouts)
+        async with shop(server).lifespan():
+            await until(lambda: wall.ticks[-1].fresh or len({tick.epoch for tick in wall.ticks}) == 2)
+    assert len(wall.abouts) > count
+    assert wall.abouts[0].id != wall.abouts[-1].id
+    assert len(set(wall.links)) == 1
+
+
+async def test_nats_that_is_killed_and_comes_back(server: NatsServer) -> None:
+    async with following(server) as wall, shop(server).lifespan():
+        await until(lambda: len(wall.ticks) >= 3)
+        server.kill()
+        await until(lambda: "lost" in wall.events)
+        before = len(wall.ticks)
+        server.start()
+        await until(lambda: len(wall.ticks) >= before + 10)
+    assert set(wall.reasons) == {f"there is no connection to NATS at {wall.connection.address}"}
+    assert "introduced" in wall.events[wall.events.index("lost") :]
+    seqs = [tick.seq for tick in wall.ticks]
+    assert seqs == sorted(set(seqs))
+    missed = sum(tick.missed for tick in wall.ticks[1:])
+    assert seqs[-1] - seqs[0] == len(seqs) - 1 + missed, "what is not there is counted"
+
+
+async def test_a_host_that_is_killed_and_restarted_is_a_fresh_epoch(server: NatsServer) -> None:
+    arguments = ("run", RISING, "--nats", server.url, "--name", "web-1")
+    env = {"METRIC_INTERVAL_MS": "100"}
+    async with following(server) as wall:
+        with serve(*arguments, env=env) as host:
+            await until(lambda: len(wall.ticks) >= 3)
+            host.process.send_signal(signal.SIGKILL)
+        with serve(*arguments, env=env):
+            await until(lambda: any(tick.fresh for tick in wall.ticks))
+            count = len(wall.ticks)
+            await until(lambda: len(wall.ticks) >= count + 5)
+    assert "said_bye" not in wall.events
+    of_second = [tick for tick in wall.ticks if tick.epoch == wall.ticks[-1].epoch]
+    assert [after.seq - before.seq for before, after in pairwise(of_second)] == [1] * (len(of_second) - 1)
+
+
+# --- anything else ---
+
+
+class FakeHost:
+    """Publishes what a test wants, as the host web-1."""
+
+    def __init__(self, connection: NatsConnection, name: str = "web-1") -> None:
+        self._connection = connection
+        self._name = name
+        self.asked = 0
+        connection.subscribe(HOSTS, self._count)
+
+    def _count(self, *_: object) -> None:
+        self.asked += 1
+
+    def send(self, kind: str, content: bytes) -> None:
+        assert self._connection.publish(subject(self._name, kind), content)
+
+    def about(self, id: str = "i", layout: int | None = None, *, name: str = "", epoch: str = "e") -> None:
+        series = None if layout is None else SeriesList(layout, epoch, [SeriesInfo("a", "")])
+        metrics = [MetricInfo("a", "A", "", "gauge", overview=True)]
+        about = About(name or self._name, id, "1", 1, "T", 1000, metrics=metrics, series=series)
+        self.send("about", encode(about))
+
+    def beat(self, id: str = "i", seq: int = 1, since: float = 5.0, alerts: int = 3) -> None:
+        self.send("beat", encode(Beat(id, since, 1_000.0, "e", seq, 1000, alerts)))
+
+    def series(self, layout: int, epoch: str = "e") -> None:
+        self.send(
+            "overview",
+            json.dumps(
+                {"type": "series", "layout": layout, "epoch": epoch, "series": [{"name": "a", "unit": ""}]}
+            ).encode(),
+        )
+
+    def tick(self, seq: int, layout: int = 1, kind: int = 2) -> None:
+        self.send("overview", struct.pack("<BBHIQdd", kind, 0, 0, layout, seq, seq * 1000.0, 1.0))
+
+
+@contextlib.asynccontextmanager
+async def fake(server: NatsServer) -> AsyncIterator[tuple[Wall, FakeHost]]:
+    async with following(server) as wall, connected(server) as connection:
+        host = FakeHost(connection)
+        assert await connection.flush(10)
+        yield wall, host
+
+
+async def test_signs_of_life_are_passed_on_as_they_are(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        host.about()
+        await until(lambda: wall.abouts)
+        host.beat(seq=7, alerts=4)
+        await until(lambda: wall.beats)
+    assert wall.beats == [(7, 4, 1_000.0)]
+
+
+async def test_ticks_wait_for_the_description_of_their_series(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        host.about()
+        await until(lambda: wall.abouts)
+        asked = host.asked
+        host.tick(4, layout=9)
+        host.tick(5, layout=9)
+        await until(lambda: host.asked > asked)
+        assert wall.ticks == []
+        host.about(layout=9)
+        await until(lambda: len(wall.ticks) == 2)
+        host.tick(7, layout=9)
+        await until(lambda: len(wall.ticks) == 3)
+    assert [(tick.seq, tick.missed) for tick in wall.ticks] == [(4, 0), (5, 0), (7, 1)]
+    assert len(wall.abouts) == 1, "only the series of the next ticks differ"
+
+
+async def test_late_values_are_passed_on(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        host.about(layout=1)
+        host.tick(4)
+        host.tick(3, kind=3)
+        await until(lambda: wall.late)
+    assert [(tick.seq, tick["a"]) for tick in wall.late] == [(3, 1.0)]
+    assert [tick.seq for tick in wall.ticks] == [4]
+
+
+async def test_a_host_that_is_not_known_is_asked_for(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        sends: list[Callable[[], None]] = [host.beat, partial(host.tick, 1), partial(host.series, 1)]
+        for send in sends:
+            asked = host.asked
+            send()
+            await until(lambda asked=asked: host.asked > asked)  # type: ignore[misc]
+    assert wall.events == []
+
+
+async def test_a_second_process_is_ignored_while_the_first_lives(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake(server) as (wall, host):
+        host.about()
+        host.beat()
+        host.about("other")
+        host.beat("other", seq=99)
+        host.send("bye", encode(Bye("other")))
+        host.beat(seq=2)
+        await until(lambda: len(wall.beats) == 2)
+        assert ([about.id for about in wall.abouts], [seq for seq, *_ in wall.beats]) == (["i"], [1, 2])
+        assert "said_bye" not in wall.events
+        monkeypatch.setattr(nats_link, "GONE_S", 0.0)
+        monkeypatch.setattr(nats_link, "GONE_INTERVALS", 0)
+        host.about()
+        host.about("other")
+        host.beat("other", seq=100)
+        await until(lambda: wall.beats[-1][0] == 100)
+    assert [about.id for about in wall.abouts] == ["i", "other"]
+
+
+async def test_a_process_that_is_restarted_describes_its_series_again(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        host.about(layout=1)
+        host.beat()
+        host.tick(1)
+        await until(lambda: wall.ticks and wall.beats)
+        asked = host.asked
+        host.beat(since=6.0)
+        await until(lambda: host.asked > asked)
+        host.tick(1)
+        host.about(layout=1, epoch="f")
+        await until(lambda: len(wall.ticks) == 2)
+    assert [(tick.epoch, tick.seq, tick.fresh) for tick in wall.ticks] == [("e", 1, False), ("f", 1, True)]
+
+
+async def test_what_cannot_be_understood_is_ignored_and_logged_once(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "tickboard")
+    async with fake(server) as (wall, host):
+        for kind in ("about", "beat", "bye", "overview"):
+            host.send(kind, b"nobody knows this host yet")
+        host.about()
+        host.series(1)
+        for content in (
+            b"",
+            b"\x02",
+            b"{",
+            b"\xff\xfe",
+            b"[" * 10_000,
+            b"\x02\x00\x00\x00\x01\x00\x00\x00short",
+            b"\x09new",
+        ):
+            for kind in ("about", "beat", "bye", "overview"):
+                host.send(kind, content)
+        host.about(name="web-2")
+        host.tick(1)
+        host.beat()
+        await until(lambda: wall.ticks and wall.beats)
+    assert [tick.seq for tick in wall.ticks] == [1]
+    assert {about.name for about in wall.abouts} == {"web-1"}
+    [logged] = [record for record in caplog.messages if record.startswith("host web-1")]
+    assert "not logged again" in logged
+    assert wall.connection.counts.lost == 0
+
+
+async def test_further_hosts_than_there_is_room_for_are_ignored(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(nats_link, "MAX_LINKS", 1)
+    async with fake(server) as (wall, host), connected(server) as connection:
+        host.about()
+        await until(lambda: wall.abouts)
+        for name in ("web-2", "web-3"):
+            FakeHost(connection, name).about()
+        host.about("j")
+        assert await connection.flush(10)
+        host.beat()
+        await until(lambda: wall.beats)
+    assert {about.name for about in wall.abouts} == {"web-1"}
+    assert sum("are ignored" in message for message in caplog.messages) == 1
+
+
+async def test_the_link_reaches_the_host(server: NatsServer) -> None:
+    async with fake(server) as (wall, host), connected(server) as connection:
+        task = asyncio.ensure_future(HostCalls(connection, "web-1", answers(b"here"), identify).run())
+        host.about()
+        await until(lambda: wall.links)
+        assert await connection.flush(10)
+        answer = await fetch(wall.links[0], "GET", "/api/board")
+        assert (answer.status, answer.body) == (200, b"here")
+        await ended([task])
+        assert await connection.flush(10)
+        answer = await fetch(wall.links[0], "GET", "/api/board")
+        assert (answer.status, b"nobody is there" in answer.body) == (502, True)
