@@ -27,6 +27,17 @@ export const __vitePreload = (load, files, base) =>
 const ALWAYS_NULL =
   /\b(?<!let )(Transition|Scheduler|ExternalSourceConfig|SuspenseContext|sharedConfig\.\w+)\b(?!\s*(=[^=]|\+\+|--|\())|(?<!function )isHydrating\(\w*\)/g;
 
+/** What only transitions and suspense use. */
+const OWNED_BY_TRANSITION = /\n {2}if \(node\.tOwned\) \{\n[\s\S]*?\n {2}\}/;
+const SUSPENDED = /\n {2}if \(node\.suspense && [^\n]*/;
+
+/** Templates of MathML and of elements of one's own, of which this page has none. */
+const OTHER_TEMPLATES =
+  /isImportNode \? [^\n]*? : (?=\(\) => )|isMathML \? document\.createElementNS\([^)]*\) : |isMathML \? t\.firstChild : /g;
+
+/** Handlers that Solid calls itself, of which this page has none. */
+const DELEGATED = /if \(delegate\) \{[\s\S]*?\} else (?=node\.addEventListener\(name, handler, )/;
+
 /** Solid's templates ask whether a `ref` is a function. On this page each is a variable for an element. */
 const REF = /var (_ref\$\d*) = (\w+);\s*typeof \1 === "function" \? _\$use\(\1, ([\w$]+)\) : \2 = \3;/g;
 
@@ -50,8 +61,13 @@ const shortSolid: Plugin = {
   name: "short-solid",
   apply: "build",
   enforce: "pre",
-  transform: (code, id) =>
-    /solid-js\/(web\/)?dist\/(solid|web)\.js$/.test(id) ? replaced(ALWAYS_NULL, code, "null", id) : null,
+  transform(code, id) {
+    const [, file] = /solid-js\/(?:web\/)?dist\/(solid|web)\.js$/.exec(id) ?? [];
+    if (file === undefined) return null;
+    const shorter = replaced(ALWAYS_NULL, code, "null", id).code;
+    const [one, other] = file === "solid" ? [OWNED_BY_TRANSITION, SUSPENDED] : [OTHER_TEMPLATES, DELEGATED];
+    return replaced(other, replaced(one, shorter, "", id).code, "", id);
+  },
 };
 
 const shortTemplates: Plugin = {
@@ -65,5 +81,70 @@ const shortTemplates: Plugin = {
   },
 };
 
+const EXPORTS = /export\{([^}]*)\};?\s*$/;
+const IMPORTS = /import\{([^}]*)\}from"\.\/([^"]+)"/g;
+const pairsOf = (list: string): [string, string][] =>
+  list
+    .split(",")
+    .map((one) => one.split(" as "))
+    .map(([name, as = name]) => [name, as]);
+
+/**
+ * What chunks import of each other has the name that it has in its own chunk, which then need not be said twice. Those
+ * of `import()` keep their names.
+ */
+const shortExports: Plugin = {
+  name: "short-exports",
+  apply: "build",
+  enforce: "post",
+  generateBundle(_, bundle) {
+    const chunks = Object.values(bundle).filter((one) => one.type === "chunk");
+    const names = new Map<string, Map<string, string>>();
+    for (const chunk of chunks) {
+      if (chunk.isDynamicEntry) continue;
+      chunk.code = chunk.code.replace(EXPORTS, (_, list) => {
+        const own = pairsOf(list).map(([name, as]): [string, string] => [as, name]);
+        names.set(chunk.fileName.split("/").at(-1) as string, new Map(own));
+        return `export{${[...new Set(own.map(([, name]) => name))].sort().join(",")}};`;
+      });
+    }
+    for (const chunk of chunks) {
+      chunk.code = chunk.code.replace(IMPORTS, (whole, list, from) => {
+        const own = names.get(from);
+        if (own === undefined) return whole;
+        const pairs = pairsOf(list).map(([name, as]) => `${own.get(name)} as ${as}`);
+        return `import{${pairs.sort().join(",")}}from"./${from}"`;
+      });
+    }
+  },
+};
+
+const DEPS = /const __vite__mapDeps=.*?m\.f=(\[[^\]]*\]).*?;\n/;
+const LISTED = /__vite__mapDeps\(\[([\d,]*)\]\)/g;
+
+/** The style sheets of a chunk are listed where it is imported. Those of the page have been loaded. */
+const shortDeps: Plugin = {
+  name: "short-deps",
+  apply: "build",
+  enforce: "post",
+  generateBundle: {
+    order: "post",
+    handler(_, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== "chunk") continue;
+        const [all, list] = DEPS.exec(chunk.code) ?? [];
+        if (all === undefined || list === undefined) continue;
+        const files: string[] = JSON.parse(list);
+        const listed = (places: string) => places.split(",").map((place) => files[Number(place)]);
+        chunk.code = chunk.code
+          .replace(all, "")
+          .replace(LISTED, (_, places) =>
+            JSON.stringify(listed(places).filter((file) => !file.startsWith("./index-"))),
+          );
+      }
+    },
+  },
+};
+
 /** To be used after Solid's own plugin. */
-export const smaller: readonly Plugin[] = [shortPreload, shortSolid, shortTemplates];
+export const smaller: readonly Plugin[] = [shortPreload, shortSolid, shortTemplates, shortExports, shortDeps];

@@ -39,7 +39,8 @@ export default defineConfig({
   build: {
     outDir: "../src/tickboard/server/static",
     emptyOutDir: true,
-    target: "es2022",
+    target: "es2024",
+    cssTarget: ["chrome125", "firefox128", "safari17.5"],
     // A data: URL would be the one place where the page needs more than 'self' in a Content-Security-Policy.
     assetsInlineLimit: 0,
     rolldownOptions: {
