@@ -84,6 +84,13 @@ PANELS_CHANGED = wire.PanelsChanged([0], [1], [CARD], [2], [wire.PanelsChanged([
 AUDITED = wire.AuditEntry(T, T, "login failed", "ann", "192.0.2.1", "by password", 2)
 SPAN = wire.AlertSpan("critical", T, 2, T)
 
+RANGE = wire.TimeRange(T, T)
+COLUMN = wire.HostColumn(["net_received_rate"], "Network", "B/s", "sum", "sum", bar=True, note="of all")
+HOST = wire.HostInfo(
+    *("web-1", "gone", T, T, {"env": "prod"}, "Shop", "0.1.0", 1000, 4.2),
+    *(RANGE, T, T, "http://web-1:3000", "http", "no token"),
+)
+
 FULL: list[msgspec.Struct] = [
     METRIC,
     ACKNOWLEDGEMENT,
@@ -180,6 +187,16 @@ FULL: list[msgspec.Struct] = [
     wire.RefusedAlert("a", "it is over"),
     wire.ChangedAlerts([ALERT], [wire.RefusedAlert("a", "it is over")], kept=False),
     wire.ErrorBody("count: give a whole number"),
+    RANGE,
+    COLUMN,
+    wire.Hosts("Hosts", [COLUMN], "env"),
+    HOST,
+    wire.HostList(3, [HOST], ["web-2"], [RULE], whole=True),
+    wire.About(
+        *("web-1", "e", "0.1.0", 1, "Shop", 1000, {"env": "prod"}, [INFO], [RULE]),
+        *(wire.SeriesList(1, "e", [wire.SeriesInfo("cpu_usage", "%", {"core": "0"})]), T, T),
+        keeps_history=False,
+    ),
 ]
 """One value of every Struct, with every optional field set."""
 

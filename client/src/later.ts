@@ -5,6 +5,7 @@
 
 export { showNotification, sound } from "./alerts/ringing";
 export { badged, marked } from "./alerts/tabicon";
+export { AlertEntry } from "./components/AlertEntry";
 export { default as AlertLog } from "./components/AlertLog";
 export { default as BarsPanel } from "./components/BarsPanel";
 export { default as ChartReading } from "./components/ChartReading";
@@ -17,10 +18,12 @@ export { default as Search } from "./components/finding/Search";
 export { default as Shortcuts } from "./components/finding/Shortcuts";
 export { default as HealthThen } from "./components/HealthThen";
 export { default as HeatmapPanel } from "./components/HeatmapPanel";
+export { HostsPanel, wall } from "./components/HostsPlace";
 export { default as Kiosk } from "./components/kiosk/Kiosk";
 export { default as NewMark } from "./components/NewMark";
 export { default as Problems } from "./components/Problems";
 export { default as RankedTable } from "./components/RankedTable";
+export { LeftOut, Recent } from "./components/Recent";
 export { default as SettingsMenu } from "./components/SettingsMenu";
 export { default as StatesPanel } from "./components/StatesPanel";
 export { default as TablePanel } from "./components/TablePanel";

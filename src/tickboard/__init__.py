@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tickboard.running.background import Background, serve_in_background
     from tickboard.settings import Settings
     from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, django_routes
-    from tickboard.wire import Alert, Mark, Stats
+    from tickboard.wire import Alert, HostColumn, Mark, Stats
 
 __version__ = "0.1.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "Histogram",
     "HistoryData",
     "HistorySeries",
+    "HostColumn",
     "InputError",
     "LimitError",
     "Mark",
@@ -90,7 +91,7 @@ _MODULES = {
     "running.background": ("Background", "serve_in_background"),
     "settings": ("Settings",),
     "sources.middleware": ("TickboardMiddleware", "TickboardWSGIMiddleware", "django_routes"),
-    "wire": ("Alert", "Mark", "Stats"),
+    "wire": ("Alert", "HostColumn", "Mark", "Stats"),
 }
 _HOMES = {name: f"tickboard.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -29,6 +29,7 @@ from tickboard.errors import BoardError, InputError
 from tickboard.expressions.expr import Condition, condition
 from tickboard.fleet.follow_options import FollowOptions
 from tickboard.fleet.options import HostOptions
+from tickboard.fleet.wall_labels import HOST
 from tickboard.history.board_history import BoardHistory
 from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.hub.encodings import whole
@@ -42,7 +43,7 @@ from tickboard.notify.destinations import LIMIT, SEVERITIES, make_destination
 from tickboard.notify.notifier import Service, configured_services
 from tickboard.output.secrets import public, read_headers, read_secret, remember_environment
 from tickboard.panels import declared
-from tickboard.panels.chosen import Snapshot, default_panels, discovered_panels
+from tickboard.panels.chosen import Snapshot, default_panels, discovered_panels, has_hosts
 from tickboard.panels.declarations import PanelDeclarations
 from tickboard.running.alert_calls import AlertFunction
 from tickboard.running.gauge_functions import GaugeFunction, GaugeFunctions
@@ -655,6 +656,11 @@ class Board(MetricDeclarations, PanelDeclarations):
         own = {name for _, names in own_metrics.CHARTS for name in names} if self._own else set()
         discovered = [name for name in list(self.intake.discovered) if name in metrics.metrics]
         shown = self._panels or (yield from default_panels(metrics, own.union(discovered)))
+        if self._follow.is_wanted and not self._panels:
+            shown = [declared.hosts(), *shown]
+        if has_hosts(shown):
+            # They are in the table of hosts.
+            discovered = [name for name in discovered if HOST not in metrics.metrics[name].labels]
         found = yield from discovered_panels(self.registry, metrics, discovered)
         return [*shown, *found, *self._own]
 

@@ -329,7 +329,7 @@ class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     folded: bool = False
 
 
-Panel = Card | Chart | Table | Heatmap | States | Bars | Text | Row
+Panel = Card | Chart | Table | Heatmap | States | Bars | Text | Hosts | Row
 
 
 class BoardInfo(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -33,3 +33,16 @@ def test_a_host_that_is_killed_is_gone_and_one_that_ends_has_left(tmp_path: Path
         walls.hosts["a"].start()
         walls.wait_for_state("a", "live")
         walls.wait_for_ticks("a", 1)
+
+
+def test_a_wall_shows_its_hosts_in_one_table(tmp_path: Path) -> None:
+    with running(tmp_path, "a") as walls:
+        walls.wait_for_ticks("a", 1)
+        board = walls.wall.json("/api/board")
+        assert board["panels"] == [{"type": "hosts", "title": "Hosts"}]
+        labels = {metric["name"]: metric["labels"] for metric in board["metrics"]}
+        assert labels == {
+            "host_up": ["host"],
+            "value": ["host", "env"],
+            "disk": ["host", "env", "mount"],
+        }

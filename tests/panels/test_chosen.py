@@ -10,6 +10,7 @@ from tickboard.wire import (
     Card,
     Chart,
     Heatmap,
+    Hosts,
     MetricInfo,
     Row,
 )
@@ -179,3 +180,9 @@ def test_what_is_shown_of_a_metric_stays_when_others_join_it() -> None:
     assert many.title == "disk"
     assert [panel.title for panel in many.panels if isinstance(panel, Chart)] == names[:3]
     assert [panel.title for panel in many.panels if isinstance(panel, Card)] == names
+
+
+def test_a_table_of_hosts_is_found_in_rows_too() -> None:
+    cpu = Card("cpu", "CPU")
+    assert chosen.has_hosts([cpu, Row([Row([Hosts("Hosts")])])])
+    assert not chosen.has_hosts([cpu, Row([cpu])])

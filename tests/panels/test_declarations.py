@@ -4,7 +4,7 @@ import pytest
 
 from tickboard.metrics.registry import Registry
 from tickboard.panels.declarations import PanelDeclarations
-from tickboard.wire import Card, Chart, Panel, Row
+from tickboard.wire import Card, Chart, HostColumn, Hosts, Panel, Row
 
 
 class Declarations(PanelDeclarations):
@@ -30,6 +30,13 @@ def test_panels_keep_their_order_and_are_not_shown_outside_their_row(board: Decl
         Chart(["cpu"], "CPU over time", "%", 0, 100),
         Card("load", "Load"),
     ]
+
+
+def test_a_table_of_hosts_stands_where_it_is_declared(board: Declarations) -> None:
+    load = board.registry.gauge("load", "Load")
+    board.hosts("Fleet", columns=["cpu_usage"], group_by="env")
+    board.card(load)
+    assert board.panels == [Hosts("Fleet", [HostColumn(["cpu_usage"], "")], "env"), Card("load", "Load")]
 
 
 def test_a_row_takes_panels_of_every_kind(board: Declarations) -> None:

@@ -11,6 +11,8 @@ from tickboard.wire import (
     Bars,
     Card,
     Chart,
+    HostColumn,
+    Hosts,
     Row,
     State,
     States,
@@ -153,3 +155,21 @@ def test_a_row_with_a_title_has_a_note_and_may_begin_folded() -> None:
         declared.row([], note="of this page")
     with pytest.raises(InputError, match="only a row with a title"):
         declared.row([], folded=True)
+
+
+def test_a_table_of_hosts_has_the_columns_that_it_names(registry: Registry) -> None:
+    traffic = HostColumn(["net_received_rate", "net_sent_rate"], "Network", "B/s", "sum", "sum")
+    disk = registry.gauge("disk", labels=["mount"])
+    assert declared.hosts() == Hosts("Hosts")
+    assert declared.hosts(" Fleet ", columns=[disk, "memory_usage", traffic], group_by="role") == Hosts(
+        "Fleet", [HostColumn(["disk"], ""), HostColumn(["memory_usage"], ""), traffic], "role"
+    )
+
+
+def test_a_table_of_hosts_without_a_title_or_with_an_empty_column_is_refused() -> None:
+    with pytest.raises(InputError, match=r'board\.hosts\(title=""\): give the table a title'):
+        declared.hosts(" ")
+    columns: list[Any] = ["", HostColumn([], "CPU"), HostColumn([""], "CPU"), 3]
+    for column in columns:
+        with pytest.raises(InputError, match='name a metric of the hosts, such as "cpu_usage", or give a HostColumn'):
+            declared.hosts(columns=[column])

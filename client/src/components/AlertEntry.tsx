@@ -5,7 +5,7 @@
  * on, and only what still fires has actions.
  */
 
-import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
+import { createMemo, createSignal, createUniqueId, For, type JSX, Show } from "solid-js";
 import { activeOf, type Entry, entryFrom, entryOf, isQuiet, isSilenced } from "../alerts/entries";
 import { type Episode, isFiring } from "../alerts/episodes";
 import { extentOf } from "../extent";
@@ -308,8 +308,11 @@ function Members(props: { entry: Entry; id: string }) {
   );
 }
 
-/** @param props.member whether it is shown below its group. */
-export function AlertEntry(props: { entry: Entry; member?: boolean }) {
+/**
+ * @param props.member whether it is shown below its group.
+ * @param props.children stand after the severity.
+ */
+export function AlertEntry(props: { entry: Entry; member?: boolean; children?: JSX.Element }) {
   const { alerts, me } = useStores();
   const moment = useMoment();
   const showAlert = useShowAlert();
@@ -350,6 +353,7 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
         <span class="alert-severity">
           <SeverityShape severity={alert().severity} hollow={!props.entry.firing} />
           <span class="severity">{alert().severity.toUpperCase()}</span>
+          {props.children}
         </span>
         <div class="alert-content">
           <Show

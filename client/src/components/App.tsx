@@ -52,7 +52,9 @@ function Page(props: { waiting: boolean }) {
             <EnlargedPlace />
           </Show>
           <Show when={!props.waiting} fallback={<Waiting />}>
-            <Health />
+            <Show when={later()?.wall()} keyed fallback={<Health />}>
+              {(wall) => <wall.HostsHealth />}
+            </Show>
             <Panels />
           </Show>
         </main>

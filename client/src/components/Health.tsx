@@ -15,7 +15,7 @@ const AlertLog = onDemand((parts) => parts.AlertLog, { fallback: () => <div clas
 const LISTED_MS = 60_000;
 
 /** Hold an element's height for a while after its content shrinks, except after a click. */
-function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void {
+export function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void {
   let held = 0;
   let width = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -82,7 +82,7 @@ function Undo(props: { undo(): void }) {
 }
 
 /** Undo the last action, while that is possible. */
-function UndoButton() {
+export function UndoButton() {
   const { alerts } = useStores();
   return (
     <span class="undo">

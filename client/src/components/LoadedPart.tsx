@@ -6,35 +6,7 @@
 import { createEffect, createMemo, createSignal, ErrorBoundary, type JSX, onCleanup, Show } from "solid-js";
 import { useStores } from "./context";
 
-type Later = typeof import("../later");
 type View<Props> = (props: Props) => JSX.Element;
-
-const [later, setLater] = createSignal<Later>();
-const [failed, setFailed] = createSignal<{ error: unknown }>();
-let coming: Promise<Later> | null = null;
-
-/** What `loadLater` has loaded; undefined before. */
-export { later };
-
-/** Load what the page begins without. A failed attempt is made again by the next call. */
-export function loadLater(): Promise<Later> {
-  setFailed(undefined);
-  coming ??= load();
-  return coming;
-}
-
-async function load(): Promise<Later> {
-  try {
-    // The style sheet has come, too.
-    const loaded = await import("../later");
-    setLater(() => loaded);
-    return loaded;
-  } catch (error) {
-    coming = null;
-    setFailed({ error });
-    throw error;
-  }
-}
 
 function NotLoaded(props: { error: unknown }) {
   console.error(props.error);
@@ -60,36 +32,71 @@ export function NotLoadedOver(props: { error: unknown }) {
 export const MissingPart = () => <Show when={missing()}>{(error) => <NotLoaded error={error()} />}</Show>;
 
 /**
- * A component of `later`, which is loaded now if it has not been.
- *
- * @param pick returns the component.
- * @param shown.fallback is shown while it is loading.
- * @param shown.Failed is shown if it cannot be loaded.
+ * Parts of the page that are loaded together, on first use: the parts, undefined before they have been loaded, what
+ * loads them, and what makes components of them.
  */
-export function onDemand<Props extends object>(
-  pick: (parts: Later) => View<Props>,
-  shown: { fallback?: View<Props>; Failed?: View<{ error: unknown }> } = {},
-): View<Props> {
-  const { fallback, Failed = NotLoaded } = shown;
-  function Part(props: Props) {
-    const part = createMemo(() => {
-      const failure = failed();
-      if (failure !== undefined) throw failure.error;
-      const parts = later();
-      return parts && pick(parts);
-    });
-    return (
-      <Show when={part()} keyed fallback={fallback?.(props)}>
-        {(loaded) => loaded(props)}
-      </Show>
-    );
+export function lazily<Parts extends object>(fetch: () => Promise<Parts>) {
+  const [parts, setParts] = createSignal<Parts>();
+  const [failed, setFailed] = createSignal<{ error: unknown }>();
+  let coming: Promise<Parts> | null = null;
+
+  async function begin(): Promise<Parts> {
+    try {
+      // The style sheet has come, too.
+      const loaded = await fetch();
+      setParts(() => loaded);
+      return loaded;
+    } catch (error) {
+      coming = null;
+      setFailed({ error });
+      throw error;
+    }
   }
 
-  return (props) => {
-    loadLater().catch(() => {});
-    return <ErrorBoundary fallback={(error) => <Failed error={error} />}>{Part(props)}</ErrorBoundary>;
-  };
+  /** Load the parts. A failed attempt is made again by the next call. */
+  function load(): Promise<Parts> {
+    setFailed(undefined);
+    coming ??= begin();
+    return coming;
+  }
+
+  /**
+   * A component of the parts, which are loaded now if they have not been.
+   *
+   * @param pick returns the component.
+   * @param shown.fallback is shown while it is loading.
+   * @param shown.Failed is shown if it cannot be loaded.
+   */
+  function onDemand<Props extends object>(
+    pick: (parts: Parts) => View<Props>,
+    shown: { fallback?: View<Props>; Failed?: View<{ error: unknown }> } = {},
+  ): View<Props> {
+    const { fallback, Failed = NotLoaded } = shown;
+    function Part(props: Props) {
+      const part = createMemo(() => {
+        const failure = failed();
+        if (failure !== undefined) throw failure.error;
+        const loaded = parts();
+        return loaded && pick(loaded);
+      });
+      return (
+        <Show when={part()} keyed fallback={fallback?.(props)}>
+          {(loaded) => loaded(props)}
+        </Show>
+      );
+    }
+
+    return (props) => {
+      load().catch(() => {});
+      return <ErrorBoundary fallback={(error) => <Failed error={error} />}>{Part(props)}</ErrorBoundary>;
+    };
+  }
+
+  return [parts, load, onDemand] as const;
 }
+
+/** What the page begins without: what has been loaded of it, what loads it, and what makes components of it. */
+export const [later, loadLater, onDemand] = lazily(() => import("../later"));
 
 const SOON_MS = 100;
 

@@ -21,6 +21,7 @@ const TablePanel = onDemand((parts) => parts.TablePanel, {
 const HeatmapPanel = onDemand((parts) => parts.HeatmapPanel, AS_CHART);
 const StatesPanel = onDemand((parts) => parts.StatesPanel, AS_CHART);
 const BarsPanel = onDemand((parts) => parts.BarsPanel, AS_CHART);
+const HostsPanel = onDemand((parts) => parts.HostsPanel, AS_CHART);
 const TextPanel = onDemand((parts) => parts.TextPanel, AS_CHART);
 
 /** A chart with more series has a ranked table beside it. */
@@ -49,8 +50,9 @@ function useWide(panels: () => readonly Plotted[]): () => readonly boolean[] {
     const wide =
       panel.type === "table"
         ? isWideTable(panel)
-        : panel.type === "chart" &&
-          panel.metrics.reduce((sum, name) => sum + stats.seriesOf(name).length, 0) > MANY_SERIES;
+        : panel.type === "hosts" ||
+          (panel.type === "chart" &&
+            panel.metrics.reduce((sum, name) => sum + stats.seriesOf(name).length, 0) > MANY_SERIES);
     if (wide) known.add(panel);
     return wide;
   };
@@ -69,6 +71,8 @@ function plotted(panel: Plotted, pinned: boolean): JSX.Element {
       return <StatesPanel panel={panel} />;
     case "bars":
       return <BarsPanel panel={panel} pinned={pinned} />;
+    case "hosts":
+      return <HostsPanel panel={panel} />;
     default:
       return <TextPanel panel={panel} pinned={pinned} />;
   }

@@ -52,11 +52,16 @@ export function titleIn(section: string, title: string): string {
   return title.slice(section.length).trimStart();
 }
 
-/** The names of the labels that differ between series. */
+/** The names of the labels that differ between series. Beside a host's name its own labels say nothing more. */
 export function differing(all: readonly Readonly<Record<string, string>>[]): string[] {
   const [first] = all;
-  const names = new Set(all.flatMap((labels) => Object.keys(labels)));
-  return [...names].filter((label) => all.some((labels) => labels[label] !== first[label]));
+  const names = [...new Set(all.flatMap((labels) => Object.keys(labels)))];
+  const found = names.filter((label) => all.some((labels) => labels[label] !== first[label]));
+  if (!found.includes("host")) return found;
+  const hosts = new Map(all.map((labels) => [labels.host, labels]));
+  return found.filter(
+    (label) => label === "host" || all.some((labels) => labels[label] !== hosts.get(labels.host)?.[label]),
+  );
 }
 
 /** The labels that differ between series. A single series keeps all of its labels. */

@@ -6,6 +6,8 @@
  *   dc-frankfurt-hall-b-rack-0001-node-a.example.net   …frankfurt-hall-b-rack-0001…
  *   dc-frankfurt-hall-b-rack-0002-node-a.example.net   …frankfurt-hall-b-rack-0002…
  */
+import { differing } from "./cardText";
+
 export const LONGEST = 28;
 
 const isWord = (text: string, at: number): boolean => /[\p{L}\p{N}]/u.test(text[at] ?? "");
@@ -115,15 +117,15 @@ export interface Named {
 /** Name series by their labels, with the common part stated once. */
 export function named(labels: readonly Readonly<Record<string, string>>[]): Named {
   const keys = [...new Set(labels.flatMap((each) => Object.keys(each)))];
-  const differing = keys.filter((key) => labels.some((each) => each[key] !== labels[0][key]));
-  const constant = keys.filter((key) => !differing.includes(key));
-  const columns = differing.map((key) => ({ key, ...factored(labels.map((each) => each[key] ?? "")) }));
+  const differ = differing(labels);
+  const constant = keys.filter((key) => labels.every((each) => each[key] === labels[0][key]));
+  const columns = differ.map((key) => ({ key, ...factored(labels.map((each) => each[key] ?? "")) }));
   const said = columns
     .filter(({ before, after }) => before !== "" || after !== "")
     .map(({ key, before, after }) => `${key} = ${before}[…]${after}`);
   return {
     common: [...constant.map((key) => `${key} = ${labels[0][key]}`), ...said].join(", "),
-    what: differing.join(" / "),
+    what: differ.join(" / "),
     parts: labels.map((_, i) => columns.map(({ parts }) => parts[i]).join(" / ")),
   };
 }

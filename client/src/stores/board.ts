@@ -90,7 +90,7 @@ export function createBoardStore() {
 const OTHER_SCALE = / [-+*/] |\b(rate|change|stddev|count|anomaly|absent)\b/;
 
 /** Whether a rule compares a metric, or a stat on the metric's own scale: not a ratio of two, nor a count. */
-function comparesPlainly({ condition, metric = "" }: RuleInfo): boolean {
+export function comparesPlainly({ condition, metric = "" }: RuleInfo): boolean {
   const [first] = condition
     .replace(metric, "")
     .replaceAll(/"[^"]*"/g, "")

@@ -14,7 +14,7 @@ from tickboard.metrics.handles import QUANTILES
 from tickboard.metrics.naming import group_of
 from tickboard.metrics.registry import Registry
 from tickboard.panels.declared import KnownMetrics, card, chart, lookup, row
-from tickboard.wire import Card, Chart, MetricInfo, Panel, Row
+from tickboard.wire import Card, Chart, Hosts, MetricInfo, Panel, Row
 
 STEP_METRICS = 1_000
 """How many metrics get their panels in one step before other work may run: about 5 ms."""
@@ -67,6 +67,11 @@ def default_panels(metrics: KnownMetrics, without: Collection[str] = ()) -> Gene
     cards = [made.card(metrics, name, few=few) for name in names]
     charts = [made.chart(metrics, name) for name in names if few]
     return [row(each) for each in (cards, charts) if each]
+
+
+def has_hosts(panels: Iterable[Panel]) -> bool:
+    """Return whether there is a table of hosts among panels, in rows too."""
+    return any(has_hosts(panel.panels) if isinstance(panel, Row) else isinstance(panel, Hosts) for panel in panels)
 
 
 def discovered_panels(

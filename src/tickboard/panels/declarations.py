@@ -6,7 +6,7 @@ from typing import TypeVar
 from tickboard.metrics.registry import Registry
 from tickboard.panels import declared
 from tickboard.panels.declared import MetricRef
-from tickboard.wire import Bars, Card, Chart, Heatmap, Panel, Row, States, Table, Text
+from tickboard.wire import Bars, Card, Chart, Heatmap, HostColumn, Hosts, Panel, Row, States, Table, Text
 
 P = TypeVar("P", bound=Panel)
 
@@ -86,6 +86,16 @@ class PanelDeclarations:
         Without a title, a heading that it begins with is the title. HTML is shown as it is written.
         """
         return self._add(declared.text(markdown, title))
+
+    def hosts(
+        self, title: str = "Hosts", *, columns: Iterable[MetricRef | HostColumn] = (), group_by: str = ""
+    ) -> Hosts:
+        """Show all hosts that the board follows: a row for each, the worst first, in groups by a label.
+
+        Each of the `columns` is a metric of the hosts, as ``"cpu_usage"``, or a `HostColumn`; without any they are
+        those of the overview. Beside it are a chart of all hosts, and their alerts. Pass it to `row` to put it there.
+        """
+        return self._add(declared.hosts(title, columns=columns, group_by=group_by))
 
     def row(self, *children: Panel, title: str = "", note: str = "", folded: bool = False) -> Row:
         """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``.

@@ -17,6 +17,8 @@ from tickboard.wire import (
     Card,
     Chart,
     Heatmap,
+    HostColumn,
+    Hosts,
     MetricInfo,
     Panel,
     Row,
@@ -263,6 +265,31 @@ def heatmap(registry: Registry, metric: MetricRef, title: str = "", bounds: Iter
         raise InputError(f"{info.name!r} is not a histogram: show it with board.chart, or declare a board.histogram")
     registry.buckets.show(handle, bounds)
     return Heatmap(info.name, title or info.title, info.unit, dict(handle.own_labels))
+
+
+def hosts(title: str = "Hosts", *, columns: Iterable[MetricRef | HostColumn] = (), group_by: str = "") -> Hosts:
+    """Return the table of the hosts that a wall follows.
+
+    Args:
+        title: the panel's title.
+        columns: the metrics of the hosts that have a column, each by its name or as a `HostColumn`; the hosts need not
+            have sent them yet. None: those of the overview.
+        group_by: the label that groups the rows at first; empty: ``env``, if the hosts have it.
+
+    Raises:
+        InputError: the title is empty, or a column has no metric.
+    """
+    if not title.strip():
+        raise InputError('board.hosts(title=""): give the table a title, or none for "Hosts"')
+    return Hosts(title.strip(), [_host_column(column) for column in columns], group_by)
+
+
+def _host_column(column: MetricRef | HostColumn) -> HostColumn:
+    name = column.metric.name if isinstance(column, Handle) else column
+    made: object = HostColumn([name], "") if isinstance(name, str) else name
+    if not isinstance(made, HostColumn) or not made.metrics or not all(made.metrics):
+        raise InputError(f'column {column!r}: name a metric of the hosts, such as "cpu_usage", or give a HostColumn')
+    return made
 
 
 def row(panels: Iterable[Panel], title: str = "", *, note: str = "", folded: bool = False) -> Row:

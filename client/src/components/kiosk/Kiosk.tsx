@@ -26,6 +26,7 @@ import { cardTexts, onlyDiffering, titleIn } from "../cardText";
 import { useStores } from "../context";
 import { distinct } from "../distinct";
 import { useGrey } from "../grey";
+import { HostsKiosk } from "../HostsPlace";
 import { useInView } from "../inView";
 import { useLasted } from "../lasted";
 import { type Group, leavesOf } from "../layout";
@@ -357,7 +358,23 @@ function Columns(props: { groups: readonly CellGroup[] }) {
   );
 }
 
+/** The board on a wall. A board with hosts shows those. */
 export default function Kiosk() {
+  const { board } = useStores();
+  const hasHosts = createMemo(() =>
+    board
+      .groups()
+      .flatMap(leavesOf)
+      .some(({ type }) => type === "hosts"),
+  );
+  return (
+    <Show when={hasHosts()} fallback={<SeriesKiosk />}>
+      <HostsKiosk />
+    </Show>
+  );
+}
+
+function SeriesKiosk() {
   const { board, rows, stats } = useStores();
   useGrey();
   const groups = createMemo(() =>
