@@ -19,14 +19,15 @@ SERVER = ("numpy", "starlette", "uvicorn", "apprise", "psutil")
 
 HEAVY = (*SERVER, "websockets")
 
-SELDOM = ("apprise", "httpx", "google.protobuf")
-"""Modules that a board loads only for notifiers, scrape targets or OTLP."""
+SELDOM = ("apprise", "httpx", "google.protobuf", "nats", "nkeys")
+"""Modules that a board loads only for notifiers, scrape targets, OTLP or NATS."""
 
 UNASKED = (
     "tickboard.cli.dev",
     "tickboard.cli.history",
     "tickboard.cli.host_board",
     "tickboard.client.decoder",
+    "tickboard.fleet.publisher",
     "tickboard.configuration.formula",
     "tickboard.markdown",
     "tickboard.sending.sender",

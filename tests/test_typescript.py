@@ -144,7 +144,7 @@ FULL: list[msgspec.Struct] = [
     wire.TierHealth(None, 0),
     wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(T, 2), wire.TierHealth(T, 3), 4, 5, 6, 7, 8),
     wire.RemoteWriteHealth(1, 2, 3, 4, 5.5),
-    wire.NatsHealth(True, 1, 2, 3, 4, 5),
+    wire.NatsHealth(True, 1, 2, 3, 4, 5, 6, 7),
     wire.Health(
         "ok",
         [wire.HealthReason("s", "m", "t")],
@@ -166,7 +166,7 @@ FULL: list[msgspec.Struct] = [
         {"ops": wire.NotifierHealth(1, 2, 3)},
         wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(None, 0), wire.TierHealth(None, 0), *range(2, 7)),
         wire.RemoteWriteHealth(1, 2, 3, 4, 5.5),
-        wire.NatsHealth(True, 1, 2, 3, 4, 5),
+        wire.NatsHealth(True, 1, 2, 3, 4, 5, 6, 7),
     ),
     HISTORY,
     wire.HistoryAnswer(T, T, 1000, "raw", [HISTORY]),

@@ -577,7 +577,7 @@ class NatsHealth(msgspec.Struct, frozen=True):
     """The connection to NATS on which the board is published; all counts are since it was first wanted.
 
     ``dropped`` messages were not sent: there was no connection, too many waited, or they were too large. ``lost`` ones
-    were received, but too many waited.
+    were received, but too many waited. ``calls`` are the open calls of walls, and ``calls_refused`` were too many.
     """
 
     connected: bool
@@ -586,6 +586,8 @@ class NatsHealth(msgspec.Struct, frozen=True):
     dropped: int
     received: int
     lost: int
+    calls: int
+    calls_refused: int
 
 
 HealthStatus = Literal["ok", "degraded", "failing"]

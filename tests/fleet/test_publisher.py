@@ -9,12 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.fleet.nats_listener import listening
+from tests.fleet.walls import OverNats, wall
 from tests.nats_servers import NatsServer, nats_server
 from tests.serving import serve
 
 from tickboard import Board
 from tickboard.errors import InputError
 from tickboard.fleet import nats_connection, publisher
+from tickboard.fleet.caller import Caller
 from tickboard.fleet.messages import Bye, Claim
 
 INTERVAL_MS = 50
@@ -261,6 +263,46 @@ async def test_a_reloaded_board_goes_on_under_the_same_name(server: NatsServer, 
             await walls.until(lambda: walls.abouts("web-1")[-1].labels == {})
             assert dev.stop() == 0
         await walls.until(lambda: len(walls.of("web-1.bye", Bye)) == 3)
+
+
+ALARM = str(Path(__file__).parents[1] / "boards" / "alarms.py")
+
+
+def test_a_wall_reads_and_acts_through_nats(server: NatsServer) -> None:
+    with (
+        serve("run", ALARM, "--nats", server.url, "--name", "web-1", "--interval", "50") as host,
+        wall(OverNats(server), Caller("operator", "anna")) as operator,
+        wall(OverNats(server), Caller("viewer", "ben")) as viewer,
+    ):
+        host.wait_for(lambda: httpx.get(f"http://{viewer}/api/stats").status_code == 200)
+        httpx.post(f"{host.url}api/metrics", json=[{"name": "load", "value": 5.0}]).raise_for_status()
+        host.wait_for(lambda: httpx.get(f"http://{viewer}/api/alerts").json()["total"])
+        [alert] = httpx.get(f"http://{viewer}/api/alerts").json()["alerts"]
+        address = f"/api/alerts/{alert['id']}/ack"
+        assert httpx.post(f"http://{viewer}{address}", json={}).status_code == 403
+        assert httpx.post(f"http://{operator}{address}", json={}).status_code == 200
+        [alert] = host.json("/api/alerts")["alerts"]
+        assert alert["acknowledged"]["by"] == "anna"
+        # What only people of the board may see is not shown to a wall.
+        assert httpx.get(f"http://{operator}/api/health").json()["status"] == "ok"
+        assert httpx.get(f"http://{operator}/api/audit").status_code in {403, 404}
+        with httpx.stream("GET", f"http://{viewer}/events/alerts") as stream:
+            assert stream.status_code == 200
+            host.wait_for(lambda: host.json("/api/health")["nats"]["calls"] == 1)
+        host.wait_for(lambda: host.json("/api/health")["nats"]["calls"] == 0)
+
+
+async def test_only_the_process_that_has_the_name_answers(server: NatsServer) -> None:
+    first, second = shop(server.url, title="First"), shop(server.url, title="Second")
+    async with listening(server) as walls, serving(first):
+        await walls.until(lambda: walls.beats("web-1"))
+        async with serving(second):
+            await walls.until(lambda: problem(second, "NATS: name"))
+            with wall(OverNats(server)) as place:
+                client = httpx.AsyncClient()
+                titles = [(await client.get(f"http://{place}/api/board")).json()["title"] for _ in range(5)]
+                await client.aclose()
+    assert titles == ["First"] * 5
 
 
 def test_the_connection_is_in_the_health_and_the_metrics(server: NatsServer) -> None:

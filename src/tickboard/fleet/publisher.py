@@ -13,22 +13,25 @@ import math
 import os
 import socket
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
+from tickboard.fleet.calls_host import HostCalls
 from tickboard.fleet.feed import Feed
-from tickboard.fleet.introduction import Introduction
 from tickboard.fleet.messages import BEAT_S, HOSTS, Beat, Bye, Claim, subject
 from tickboard.fleet.name_claim import NameClaim
 from tickboard.fleet.nats_connection import ANSWER_S, PING_S, NatsConnection
-from tickboard.fleet.options import HostOptions
 from tickboard.hub.hub import Hub
 from tickboard.loop.supervisor import Supervisor
 from tickboard.loop.turns import made_in_turns
 from tickboard.output.text import one_line
 from tickboard.problems import Reporter
 from tickboard.wire import encode
+
+if TYPE_CHECKING:
+    from tickboard.fleet.publishing import PublishedBoard
 
 NAME = "NATS: name"
 """The source of the problem that another process has the name."""
@@ -49,15 +52,19 @@ _ID_TEXT = 200
 
 
 class Publisher:
-    """Publishes one host on NATS. Call `show` with each board, `start`, then `close`.
+    """Publishes one host on NATS, and serves the calls of walls. Call `start`, then `close`.
 
     Args:
-        options: says where to publish, and under which name.
+        board: the board, which says where to publish, and under which name.
         hub: has the board.
         problems: where failures are reported.
+
+    Attributes:
+        connection: to NATS.
     """
 
-    def __init__(self, options: HostOptions, hub: Hub, problems: Reporter) -> None:
+    def __init__(self, board: "PublishedBoard", hub: Hub, problems: Reporter) -> None:
+        options = board.introduction.options
         servers = options.nats_options
         assert servers is not None
         self._hub = hub
@@ -66,8 +73,10 @@ class Publisher:
         self._name = options.host_name
         self._place = one_line(f"{socket.gethostname()}, process {os.getpid()}", _ID_TEXT)
         self.connection = NatsConnection(servers, f"tickboard {self._name}", problems, "nothing is published")
-        self._introduction: Introduction | None = None
-        self._interval_ms = 1000
+        self._board = board
+        self._calls = HostCalls(self.connection, self._name, board.app, board.identify)
+        # Only the process that has the name may answer.
+        self._serving: Supervisor | None = None
         self._claim: NameClaim | None = None
         self._feeds = [Feed(hub, self.connection, self._subject(kind)) for kind in ("overview", "ticks")]
         self._introduced: tuple[object, ...] = ()
@@ -75,14 +84,10 @@ class Publisher:
         self._answered = 0.0
         self._wake = asyncio.Event()
 
-    def show(self, introduction: Introduction, interval_ms: int) -> None:
-        """Publish a board from now on.
-
-        Args:
-            introduction: describes it.
-            interval_ms: milliseconds between two of its ticks.
-        """
-        self._introduction, self._interval_ms = introduction, interval_ms
+    def show(self, board: "PublishedBoard") -> None:
+        """Publish another board from now on, under the same name."""
+        self._board = board
+        self._calls.app, self._calls.identify = board.app, board.identify
         self._asked()
 
     def start(self) -> None:
@@ -101,6 +106,7 @@ class Publisher:
         if self._claim is not None and self._claim.holds and self.connection.connected:
             self._send("bye", Bye(self._id))
             await self.connection.flush(BYE_S)
+        await self._serve(wanted=False)
         await self._supervisor.stop()
 
     def _leave(self) -> None:
@@ -153,6 +159,7 @@ class Publisher:
             if self.connection.connected:
                 now = time.monotonic()
                 holds = self._claim.look(now)
+                await self._serve(wanted=holds)
                 self._report_rival(self._claim)
                 if holds:
                     await self._introduce(now)
@@ -165,6 +172,16 @@ class Publisher:
                 self._leave()
             # A name is taken soon after it becomes free.
             await self._sleep(BEAT_S if self._claim.holds else BEAT_S / 4)
+
+    async def _serve(self, *, wanted: bool) -> None:
+        """Serve the calls of walls, or no longer."""
+        serving = self._serving
+        if wanted and serving is None:
+            self._serving = Supervisor(self._problems)
+            self._serving.start("NATS: calls", self._calls.run)
+        elif not wanted and serving is not None:
+            self._serving = None
+            await serving.stop()
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -182,11 +199,10 @@ class Publisher:
         if overview.audience is not None and now - self._answered < AGAIN_S:
             asyncio.get_running_loop().call_later(AGAIN_S, self._wake.set)
             return
-        assert self._introduction is not None
-        before = self._state()
-        about = await made_in_turns(self._introduction.about())
+        before, board = self._state(), self._board
+        about = await made_in_turns(board.introduction.about())
         # What was lost before the connection was given up is published again.
-        again = math.ceil((PING_S + ANSWER_S) * 1000 / self._interval_ms)
+        again = math.ceil((PING_S + ANSWER_S) * 1000 / board.interval_ms)
         await overview.join(tuple(info.name for info in about.metrics) or (NO_METRIC,), again)
         await everything.join((), again)
         # What has changed meanwhile is published soon.
@@ -202,6 +218,8 @@ class Publisher:
 
     def _send_beat(self, claim: NameClaim) -> None:
         engine = self._hub.engine
+        counts = self.connection.counts
+        counts.calls, counts.calls_refused = len(self._calls), self._calls.refused
         beat = Beat(
             self._id,
             claim.since,
@@ -209,7 +227,7 @@ class Publisher:
             time.time(),
             engine.epoch,
             engine.seq,
-            self._interval_ms,
+            self._board.interval_ms,
             engine.alerts.log.number,
         )
         self._send("beat", beat)
@@ -244,7 +262,7 @@ class Publisher:
 
     @property
     def _patience_s(self) -> float:
-        return max(3 * self._interval_ms / 1000, GONE_S)
+        return max(3 * self._board.interval_ms / 1000, GONE_S)
 
     def _subject(self, *parts: str) -> str:
         return subject(self._name, *parts)

@@ -62,6 +62,8 @@ class NatsTraffic(Struct):
         dropped: messages that were not sent, because there was no connection, too many waited, or they were too large.
         received: messages received.
         lost: received messages that were dropped, because too many waited.
+        calls: the open calls of walls.
+        calls_refused: calls that were refused, because there were too many.
     """
 
     connected: bool = False
@@ -70,6 +72,8 @@ class NatsTraffic(Struct):
     dropped: int = 0
     received: int = 0
     lost: int = 0
+    calls: int = 0
+    calls_refused: int = 0
 
 
 class Traffic(Struct):

@@ -11,9 +11,9 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, MutableMapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from msgspec import Struct
@@ -21,14 +21,16 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from tickboard import wire
+from tickboard.access.roles import Identity
 from tickboard.alerting.keeping import Keeping
 from tickboard.alerting.log import LOG_AGE_S, AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
+from tickboard.fleet.caller import Caller
 from tickboard.fleet.follow_options import FollowOptions
 from tickboard.fleet.introduction import Introduction
 from tickboard.fleet.options import HostOptions
-from tickboard.fleet.publishing import Publishing
+from tickboard.fleet.publishing import PublishedBoard, Publishing
 from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
@@ -50,6 +52,7 @@ from tickboard.sending.options import RemoteWriteOptions
 from tickboard.sending.remote_writing import RemoteWriting
 from tickboard.server.app import create_app
 from tickboard.server.later import import_later
+from tickboard.server.requests.identity import IDENTITY
 from tickboard.server.streams.descriptors import write_all
 from tickboard.settings import Settings
 
@@ -323,7 +326,7 @@ class RunningBoard:
         # After a stop and another start, functions begin with the alerts from then on.
         self._alert_positions = {}
         self._sending.start()
-        await self._publishing.use(self._introduction, self.settings.interval_ms)
+        await self._publishing.use(PublishedBoard(self._introduction, self.settings.interval_ms, self.app, _identify))
         if self.fleet is not None:
             self.fleet.start()
         await self._listeners.start()
@@ -399,6 +402,11 @@ def _fleet(declared: BoardSpec, settings: Settings, hub: Hub, announcer: Announc
 def _alerts_s(history: HistoryOptions) -> float:
     """Return how many seconds resolved alerts and marks are kept."""
     return max(LOG_AGE_S, history.retention.hours_s)
+
+
+def _identify(scope: MutableMapping[str, Any], caller: Caller) -> None:
+    """Record who makes a call through a wall."""
+    scope[IDENTITY] = Identity(caller.name or "a wall", caller.role, "wall")
 
 
 def _alert_id() -> str:

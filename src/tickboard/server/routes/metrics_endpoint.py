@@ -220,6 +220,8 @@ def _nats(published: NatsTraffic | None) -> list[Family]:
     results = ("sent", "dropped", "received", "lost")
     return [
         _gauge("nats_connected", "1 while there is a connection to NATS, else 0.", float(published.connected)),
+        _gauge("nats_calls", "Open calls of walls.", published.calls),
+        _counter("nats_calls_refused", "Calls of walls refused because there were too many.", published.calls_refused),
         _counter("nats_connections", "Connections to NATS that were made.", published.connections),
         Family(
             "nats_messages",
