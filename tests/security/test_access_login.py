@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -219,6 +220,31 @@ def test_a_login_leads_to_the_board_and_nowhere_else(board: Board, onward: str) 
         assert str(answer.next_request and answer.next_request.url).startswith(board.url)
         assert answer.headers.get_list("set-cookie") == [answer.headers["set-cookie"]]
         assert browser.cookies.get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("onward", "where"),
+    [
+        ("hosts/web-1/", "./hosts/web-1/"),
+        ("hosts/web-1/?range=5m", "./hosts/web-1/?range=5m"),
+        ("hosts/web-1/api/board", "./?hosts%2Fweb-1%2Fapi%2Fboard"),
+        ("hosts/../", "./?hosts%2F..%2F"),
+        ("hosts//evil.example/", "./?hosts%2F%2Fevil.example%2F"),
+        ("//evil.example/hosts/web-1/", "./?%2F%2Fevil.example%2Fhosts%2Fweb-1%2F"),
+    ],
+)
+def test_a_login_leads_back_to_the_board_of_a_host(board: Board, onward: str, where: str) -> None:
+    with board.browser() as browser:
+        answer = log_in(browser, next=onward)
+        assert (answer.status_code, answer.headers["location"]) == (303, where)
+
+
+@pytest.mark.parametrize("page", ["hosts/web-1/", "hosts/web-1/?range=5m"])
+def test_the_page_of_a_host_sends_to_the_login_of_the_wall(board: Board, page: str) -> None:
+    with board.browser() as browser:
+        sent = browser.get(page, headers={"accept": "text/html"})
+        assert (sent.status_code, sent.headers["location"]) == (303, f"../../login?next={quote(page, safe='')}")
+        assert browser.get("hosts/web-1/api/board", headers={"accept": "text/html"}).status_code == 401
 
 
 def test_the_page_sends_to_the_login_and_takes_its_query_along(board: Board) -> None:

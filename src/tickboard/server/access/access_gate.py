@@ -164,10 +164,9 @@ class AccessGate:
                 403, f"this needs the role {needed}, and {identity.in_words()}: ask an admin of this board"
             )
         head = head_of(scope)
-        if path == "/" and scope["type"] == "http" and any("text/html" in each for each in head.get("accept", ())):
-            return RedirectResponse(
-                self._pages.login_address(scope["query_string"]), 303, {"cache-control": "no-store"}
-            )
+        login = self._pages.login_address(path, scope.get("query_string", b""))
+        if login and scope["type"] == "http" and any("text/html" in each for each in head.get("accept", ())):
+            return RedirectResponse(login, 303, {"cache-control": "no-store"})
         how = (
             "the token in the header Authorization is not valid here"
             if "authorization" in head

@@ -8,6 +8,7 @@ else; only the query is taken along.
 import asyncio
 import hashlib
 import html
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -43,6 +44,9 @@ MAX_WAITING, MAX_WAITING_OF_EACH = 100, 10
 
 AT_ONCE = 2
 """How many passwords are compared at a time: each takes 19 MiB and a core."""
+
+_HOST_PAGE = re.compile(r"/hosts/[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?/")
+"""The path of the page of a host that the board follows."""
 
 MAX_NEXT = 4_096
 """The longest query that is taken along through a login."""
@@ -114,10 +118,20 @@ class LoginPages:
         await refuse(response, scope, receive, send)
 
     @staticmethod
-    def login_address(query: bytes) -> str:
-        """Return the address of the login page, relative to the board's, from a request with a query."""
+    def login_address(path: str, query: bytes) -> str | None:
+        """Return the address of the login page, relative to that of a page; None: there is no page at this path.
+
+        Args:
+            path: the board's own, ``/``, or that of a host that the board follows.
+            query: the request's, which comes back after the login.
+        """
         asked = query.decode("latin-1")[:MAX_NEXT]
-        return f"./login?{urlencode({'next': asked})}" if asked else "./login"
+        if path == "/":
+            return f"./login?{urlencode({'next': asked})}" if asked else "./login"
+        if _HOST_PAGE.fullmatch(path):
+            onward = f"{path[1:]}?{asked}" if asked else path[1:]
+            return f"../../login?{urlencode({'next': onward})}"
+        return None
 
     async def _response(self, scope: Scope, receive: Receive, identity: Identity | None) -> Response:
         if scope["type"] != "http":
@@ -315,8 +329,12 @@ def _cookie_path(scope: Scope) -> str:
 
 def _welcome(onward: str) -> Response:
     """Return the redirect to the board's page. Its address is relative, so it cannot lead anywhere else."""
-    onward = onward.removeprefix("?")
-    where = f"./?{quote(onward, safe='=&%+,:;*~.-_')}" if onward else "./"
+    page, _, query = onward.partition("?")
+    if _HOST_PAGE.fullmatch(f"/{page}"):
+        onward = query
+    else:
+        page, onward = "", onward.removeprefix("?")
+    where = f"./{page}?{quote(onward, safe='=&%+,:;*~.-_')}" if onward else f"./{page}"
     return RedirectResponse(where, 303, {"cache-control": "no-store"})
 
 
