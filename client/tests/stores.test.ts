@@ -354,6 +354,7 @@ describe("the board store", () => {
     ["cpu / load > 0.5", false],
     ["cpu.rate > 5", false],
     ["anomaly(cpu) > 5", false],
+    ["total(cpu) > 5", false],
   ])("draws the threshold and knows the unit of %s: %s", (condition, plain) => {
     const store = createRoot(createBoardStore);
     const rule = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tickboard.client.watch import connect
     from tickboard.errors import BoardError, InputError, LimitError, RefusedError, TickboardError
     from tickboard.expressions.expr import Condition
-    from tickboard.expressions.functions import absent, anomaly, metric
+    from tickboard.expressions.functions import absent, anomaly, metric, total
     from tickboard.history.board_history import BoardHistory
     from tickboard.metrics.handles import Counter, Gauge, Histogram
     from tickboard.running.background import Background, serve_in_background
@@ -69,6 +69,7 @@ __all__ = [
     "metric",
     "push",
     "serve_in_background",
+    "total",
 ]
 
 # Where each name is defined: the same as above, for when the program runs.
@@ -84,7 +85,7 @@ _MODULES = {
     "client.ticks": ("Ticks",),
     "client.watch": ("connect",),
     "errors": ("BoardError", "InputError", "LimitError", "RefusedError", "TickboardError"),
-    "expressions.functions": ("absent", "anomaly", "metric"),
+    "expressions.functions": ("absent", "anomaly", "metric", "total"),
     "expressions.expr": ("Condition",),
     "history.board_history": ("BoardHistory",),
     "metrics.handles": ("Counter", "Gauge", "Histogram"),

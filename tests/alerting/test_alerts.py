@@ -20,7 +20,7 @@ from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.errors import AlertError, InputError
 from tickboard.expressions.alignment import Columns, Floats
 from tickboard.expressions.expr import Condition
-from tickboard.expressions.functions import absent, metric
+from tickboard.expressions.functions import absent, metric, total
 from tickboard.metrics.registry import Registry
 from tickboard.wire import Alert
 
@@ -475,6 +475,37 @@ def test_the_absence_of_a_metric_is_resolved_by_its_first_series() -> None:
     beat.labels(host="a").set(1)
     [ended] = bench.tick(1)
     assert (ended.kind, ended.alert.ended) == ("resolved", "")
+
+
+def test_the_absence_of_series_that_a_glob_selects_is_announced_whether_they_left_or_never_came() -> None:
+    bench = Bench()
+    beat = bench.registry.gauge("beat", labels=["host"])
+    bench.rule(absent(metric("beat", host="web-*")), "{host} is silent")
+    assert announced(bench.tick(0)) == [("firing", "web-* is silent")]
+    beat.labels(host="db-1").set(1)
+    assert bench.tick(1) == []
+    for host in ("web-1", "web-2"):
+        beat.labels(host=host).set(1)
+    assert announced(bench.tick(2)) == [("resolved", "web-* is silent")]
+    for host in ("web-2", "db-1"):
+        beat.labels(host=host).set(None)
+    assert announced(bench.tick(3)) == [("firing", "web-2 is silent")]
+
+
+def test_an_alert_on_a_total_is_of_its_group() -> None:
+    bench = Bench()
+    requests = bench.registry.gauge("requests", labels=["host", "env"])
+    bench.rule(total(requests, by="env") > 10, "{env}: {value:g}")
+    for host, env in (("a", "prod"), ("b", "prod"), ("c", "test")):
+        requests.labels(host=host, env=env).set(6)
+    [event] = bench.tick(0)
+    assert (event.alert.message, event.alert.labels, event.alert.value) == ("prod: 12", {"env": "prod"}, 12)
+    requests.labels(host="d", env="prod").set(1)
+    assert bench.tick(1) == []
+    for host in ("a", "b"):
+        bench.registry.remove(requests.labels(host=host, env="prod"))
+    [event] = bench.tick(2)
+    assert (event.kind, event.alert.peak) == ("resolved", 13)
 
 
 def test_the_peak_of_an_alert_on_low_values_is_the_lowest() -> None:

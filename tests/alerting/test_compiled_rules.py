@@ -10,6 +10,7 @@ from tickboard.alerting.compiled_rules import CompiledRules, compile_rules
 from tickboard.alerting.rules import Rule
 from tickboard.expressions.alignment import Columns, Floats
 from tickboard.expressions.expr import Condition
+from tickboard.expressions.functions import total
 from tickboard.metrics.handles import Gauge
 from tickboard.metrics.registry import Registry
 
@@ -56,6 +57,27 @@ def test_a_clear_condition_is_nan_for_series_that_it_does_not_cover() -> None:
     found = watch.evaluate_clear(Row(np.array([95.0, 95.0, 1.0]))).tolist()
     assert math.isnan(found[0])
     assert found[1] == 1
+
+
+def test_totals_of_several_rules_are_added_up_together() -> None:
+    registry = Registry()
+    a, b = (registry.gauge(name, labels=["host", "env"]) for name in "ab")
+    for gauge in (a, b):
+        for host, env in (("x", "prod"), ("y", "test"), ("z", "prod")):
+            gauge.labels(host=host, env=env)
+    [watch, alone] = make(
+        rule("r", total(a, by="env") > 4, total(b) > 30),
+        rule("s", total(b, by="host") > 15, a < 1),
+        rule("t", total(a) > 6, total(a, by="env") > 0),
+        registry=registry,
+    )
+    assert ([each.name for each in watch.rules], watch.counts) == (["r", "t"], [2, 1])
+    row = Row(np.array([1.0, 2.0, 4.0, 10.0, 20.0, 30.0]))
+    assert watch.evaluate(row).tolist() == [1, 0, 1]
+    assert watch.subject_values(row, np.array([2, 1])).tolist() == [7, 2]
+    cleared = watch.evaluate_clear(row)
+    assert (cleared[:2].tolist(), math.isnan(cleared[2])) == ([1, 1], True)
+    assert alone.evaluate(row).tolist() == [0, 1, 1]
 
 
 def test_rules_with_and_without_a_clear_condition_are_separate_watches() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tickboard.alerting import rules
 from tickboard.alerting.rules import Rule, check_rule, unused_name
 from tickboard.errors import InputError
-from tickboard.expressions.functions import absent, metric
+from tickboard.expressions.functions import absent, metric, total
 from tickboard.metrics.registry import Registry
 
 
@@ -90,6 +90,28 @@ def test_the_message_for_an_undeclared_metric_may_use_any_label(registry: Regist
     made = rule(registry, "{host.name} {{{value:.1f}}} of {metric}", condition=metric("queue.depth") > 5)
     assert made.format_message(7, {"host.name": "a"}) == "a {7.0} of queue.depth"
     assert made.format_message(7, {}) == " {7.0} of queue.depth"
+
+
+def test_a_message_may_use_only_the_labels_that_a_total_is_by(registry: Registry) -> None:
+    disk, cpu = registry.gauge("used", labels=["host", "env"]), registry.handle("cpu")
+    made = rule(registry, "{env}: {value:.0f}", condition=total(disk, by="env") > 1)
+    assert made.format_message(5.4, {"env": "prod"}) == "prod: 5"
+    with pytest.raises(InputError, match=r"\{host\} is unknown; it may use .*\{env\}"):
+        rule(registry, "{host}", condition=total(disk, by="env") > 1)
+    with pytest.raises(InputError, match=r'total\(used, by="zone"\): used has no label "zone": use one of env'):
+        rule(registry, condition=total(disk, by="zone") > 1)
+    with pytest.raises(InputError, match='cpu has no label "env": leave by out'):
+        rule(registry, condition=cpu > 1, clear=total(cpu, by="env") < 1)
+
+
+def test_a_message_shows_the_label_that_the_condition_selects_where_its_series_has_none(registry: Registry) -> None:
+    gone = rule(registry, "{host} sends nothing", condition=absent(metric("beat", host="web-*")))
+    assert gone.format_message(float("nan"), {"host": "web-1"}) == "web-1 sends nothing"
+    assert gone.format_message(float("nan"), {}) == "web-* sends nothing"
+    disk = registry.gauge("used", labels=["host", "env"])
+    made = rule(registry, "{env}: {value:.0f} {host}", condition=total(metric("used", env="prod"), by="host") > 1)
+    assert made.format_message(5, {"host": "a"}) == "prod: 5 a"
+    assert rule(registry, "{value:.0f}", condition=disk > 1).selected == {}
 
 
 def test_a_label_does_not_replace_a_built_in_placeholder(registry: Registry) -> None:

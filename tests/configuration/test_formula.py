@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tickboard.configuration.formula import MAX_DEPTH, MAX_LENGTH, parse_condition
 from tickboard.errors import InputError
 from tickboard.expressions.expr import Condition, Constant, Expression, Operand
-from tickboard.expressions.functions import absent, anomaly, metric
+from tickboard.expressions.functions import absent, anomaly, metric, total
 from tickboard.metrics.registry import Registry
 
 REGISTRY = Registry()
@@ -67,6 +67,14 @@ def error_of(text: str) -> str:
         ('metric("q", class="a") > 1', metric("q", **{"class": "a"}) > 1),
         ('metric("q", service.name="a") > 1', metric("q", **{"service.name": "a"}) > 1),
         (r'metric("q", a="\"\\\n\r\t\'é") > 1', metric("q", a="\"\\\n\r\t'é") > 1),
+        ('metric("q", host="web-*", zone="[ab]?") > 1', metric("q", host="web-*", zone="[ab]?") > 1),
+        ("total(requests) > 1", total(requests) > 1),
+        ('total(disk.in, by="host") > 1', total(disk_in, by="host") > 1),
+        ('total(metric("q").avg("1m"), by=("a", "b.c")) > 1', total(metric("q").avg("1m"), by=("a", "b.c")) > 1),
+        ('total(cpu / load, by = ("a",)) > 1', total(cpu / load, by="a") > 1),
+        ('total(total(cpu, by="a"), by=()) > 1', total(total(cpu, by="a")) > 1),
+        ('cpu / total(cpu, by="host") > .5', cpu / total(cpu, by="host") > 0.5),
+        ('absent(total(metric("q", host="a"), by="host"))', absent(total(metric("q", host="a"), by="host"))),
         ("  cpu\n >\t90\r\n", cpu > 90),
     ],
 )
@@ -204,14 +212,27 @@ EXAMPLE = "this is not a condition: write one as cpu_usage > 90"
         ("absent()", 1, "these arguments are not valid: write absent("),
         ("absent(*cpu)", 1, "these arguments are not valid: write absent("),
         ("absent(cpu, load)", 1, "these arguments are not valid: write absent("),
-        ("absent(1)", 8, "a number is never absent or anomalous"),
+        ("absent(1)", 8, "a number is not enough here: write the name of a metric"),
+        ("total() > 1", 1, "these arguments are not valid: write total("),
+        ("total(cpu, load) > 1", 1, "these arguments are not valid: write total("),
+        ("total(1) > 1", 7, "a number is not enough here"),
+        ("total(cpu > 1) > 1", 1, "give a metric, as total(requests)"),
+        ("total(cpu).avg > 1", 1, "total(cpu) has no stats: write one after the name of a metric"),
+        ("total(cpu)('1m') > 1", 1, "only the stat of a metric takes a span"),
+        ("total(cpu, env='a') > 1", 12, "total(…) takes a metric and by: write total("),
+        ("total(cpu, by='a', by='b') > 1", 12, "total(…) takes a metric and by"),
+        ("total(cpu, **load) > 1", 12, "total(…) takes a metric and by"),
+        ("total(cpu, by=load) > 1", 15, "text is needed here"),
+        ("total(cpu, by=('a', 1)) > 1", 21, "text is needed here"),
+        ("total(cpu, by='') > 1", 1, "give the name of a label"),
+        ("total(cpu, by='a')", 1, 'total(cpu, by="a") is not a condition'),
         ("absent(cpu > 1)", 1, "give a metric, as absent(cpu)"),
         ("absent(host='a')", 8, "only metric(…) takes labels"),
         ("anomaly(cpu.avg) > 1", 1, "give a metric, as anomaly(cpu)"),
         ("anomaly(cpu + 1) > 1", 9, "it takes one metric"),
         ("anomaly(cpu, 5) > 1", 14, "text is needed here"),
         ("anomaly(cpu, '5') > 1", 1, "write a number and its unit"),
-        ("max(cpu) > 1", 1, "there is no max(…): there are metric(…), absent(…) and anomaly(…), and stats"),
+        ("max(cpu) > 1", 1, "there is no max(…): there are metric(…), absent(…), anomaly(…) and total(…), and"),
         ("cpu('10s') > 1", 1, "name a stat"),
         ("cpu.avg() > 1", 1, "these arguments are not valid: write a span of the window after a stat"),
         ("cpu.avg(10) > 1", 9, "text is needed here"),

@@ -8,7 +8,8 @@ import pytest
 from tickboard.errors import InputError
 from tickboard.expressions.alignment import Columns, Floats
 from tickboard.expressions.expr import Condition, Operand, condition, operand
-from tickboard.expressions.functions import absent
+from tickboard.expressions.functions import absent, metric, total
+from tickboard.metrics.handles import Counter
 from tickboard.metrics.registry import Registry
 
 
@@ -254,3 +255,56 @@ def test_only_absent_is_true_without_any_series(registry: Registry) -> None:
     holds = [absent(a), absent(a) | (b > 1), absent(a) & absent(b)]
     assert [one.true_of_nothing() for one in holds] == [True, True, True]
     assert [one.true_of_nothing() for one in (a > 1, ~absent(a), absent(a) & (b > 1))] == [False, False, False]
+
+
+def served(registry: Registry) -> tuple[Counter, Counter]:
+    """Make ``errors`` and ``requests`` of three hosts in two environments."""
+    errors, requests = (registry.counter(name, labels=["host", "env"]) for name in ("errors", "requests"))
+    for counter in (errors, requests):
+        for host, env in (("a", "prod"), ("b", "prod"), ("c", "test")):
+            counter.labels(host=host, env=env)
+    return errors, requests
+
+
+def test_a_total_adds_the_series_of_each_value_of_a_label(registry: Registry) -> None:
+    errors, requests = served(registry)
+    row = [1.0, 2.0, 3.0, 10.0, math.nan, 40.0]
+    assert evaluate(registry, total(errors, by="env"), *row) == [3, 3]
+    assert evaluate(registry, total(requests), *row) == [50]
+    assert evaluate(registry, total(errors, by="env") / total(requests, by="env") > 0.2, *row) == [1, 0]
+    assert evaluate(registry, requests / total(requests, by="env"), *row) == [1, None, 1]
+    assert evaluate(registry, total(errors / requests, by="env"), *row) == [0.1, 0.075]
+    assert evaluate(registry, total(total(requests, by="env") * 2), *row) == [100]
+    assert evaluate(registry, total(requests.avg("10s"), by=("env", "host")), *row) == [110, None, 410]
+    assert (total(errors, by="env") > 1).align(registry.binding()).labels == ((("env", "prod"),), (("env", "test"),))
+
+
+def test_a_total_of_no_values_is_unknown_and_absent(registry: Registry) -> None:
+    errors, _ = served(registry)
+    row = [math.nan, math.nan, 3.0]
+    assert evaluate(registry, total(errors, by="env") > 1, *row) == [None, 1]
+    assert evaluate(registry, absent(total(errors, by="env")), *row) == [1, 0]
+    never = total(metric("never"))
+    assert evaluate(registry, never > 1) == []
+    assert evaluate(registry, absent(never), *row) == [1]
+    assert evaluate(registry, absent(never + 1), *row) == [1]
+
+
+def test_totals_have_the_shape_of_what_they_add_up(registry: Registry) -> None:
+    errors, requests = served(registry)
+    assert total(errors, by="env").shape() == total(requests).shape() != total(requests.avg).shape()
+
+
+def test_an_expression_knows_which_labels_its_values_may_have(registry: Registry) -> None:
+    errors, requests = served(registry)
+    core = registry.gauge("core", labels=["core"])
+    known = {"errors": ["host", "env"], "requests": ["host", "env"], "core": ["core"], "plain": []}
+    assert (errors / core > 1).label_names(known) == {"host", "env", "core"}
+    assert (total(errors, by="env") / total(requests) > 0.1).label_names(known) == {"env"}
+    assert (errors + metric("never") > 1).label_names(known) is None
+    assert total(metric("never"), by="zone").label_names(known) == {"zone"}
+    assert operand(1).label_names(known) == set()
+    with pytest.raises(InputError, match='errors has no label "zone": use one of env, host'):
+        (total(errors, by=["env", "zone"]) > 1).label_names(known)
+    with pytest.raises(InputError, match='plain has no label "zone": leave by out'):
+        total(metric("plain"), by="zone").label_names(known)

@@ -87,7 +87,7 @@ export function createBoardStore() {
 }
 
 /** Matches conditions on another scale than the metric's. */
-const OTHER_SCALE = / [-+*/] |\b(rate|change|stddev|count|anomaly|absent)\b/;
+const OTHER_SCALE = / [-+*/] |\b(rate|change|stddev|count|anomaly|absent)\b|\btotal\(/;
 
 /** Whether a rule compares a metric, or a stat on the metric's own scale: not a ratio of two, nor a count. */
 export function comparesPlainly({ condition, metric = "" }: RuleInfo): boolean {

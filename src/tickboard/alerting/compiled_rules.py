@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickboard.alerting.rules import Rule
-from tickboard.expressions.alignment import Alignment, Binding, Columns, Floats, Labels, Leaf
+from tickboard.expressions.alignment import Alignment, Binding, Columns, Floats, Labels, Leaf, joined
 from tickboard.expressions.expr import Condition, Values
 
 
@@ -76,7 +76,7 @@ def compile_rules(rules: Sequence[Rule], binding: Binding) -> list[CompiledRules
 
 def _joined(aligned: Sequence[Alignment]) -> list[Leaf]:
     """Return the leaves of all alignments, concatenated."""
-    return [np.concatenate(leaves) for leaves in zip(*(each.leaves for each in aligned), strict=True)]
+    return [joined(leaves) for leaves in zip(*(each.leaves for each in aligned), strict=True)]
 
 
 def _clear_of(rule: Rule) -> Condition:

@@ -74,7 +74,8 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
 
         Args:
             value: the value of the condition's subject; NaN: none.
-            labels: the labels of the series. A label that the message names and the series lacks is empty. ``{value}``,
+            labels: the labels of the series. Where it lacks a label that the message names, the value that the
+                condition selects is used, as for ``absent`` without a series; else it is empty. ``{value}``,
                 ``{metric}`` and ``{threshold}`` never stand for labels.
         """
         words: dict[str, object] = {
@@ -83,9 +84,15 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
             "threshold": self.threshold if self.threshold is not None else _Nothing(),
         }
         try:
-            return _worded(self._parts, dict(labels) | words)
+            return _worded(self._parts, self.selected | dict(labels) | words)
         except Exception:  # noqa: BLE001  # an unformatted alert is better than none
             return self.message
+
+    @cached_property
+    def selected(self) -> dict[str, str]:
+        """The labels that the condition's first metric is selected by."""
+        first = next(iter(self.condition.readings()), None)
+        return dict(first.labels) if first is not None else {}
 
     @cached_property
     def _parts(self) -> list[Part]:
@@ -102,13 +109,17 @@ def check_rule(rule: Rule, metrics: Mapping[str, MetricInfo], longest_s: float |
 
     Raises:
         InputError: the severity or `no_data` is unknown, the message uses an unknown name or a bad format, a text
-            cannot be encoded, or a span is longer than the window.
+            cannot be encoded, a total is by an unknown label, or a span is longer than the window.
     """
     _check_choice("severity", rule.severity, get_args(Severity))
     _check_choice("no_data", rule.no_data, get_args(NoData))
     _check_text("rule name", rule.name)
     _check_text("condition", rule.condition.text())
-    _check_message(rule, metrics)
+    known = {name: info.labels for name, info in metrics.items()}
+    labels = rule.condition.label_names(known)
+    if rule.clear is not None:
+        rule.clear.label_names(known)
+    _check_message(rule, labels)
     if longest_s is None:
         return
     for condition in (rule.condition, rule.clear):
@@ -141,21 +152,24 @@ def _check_text(what: str, text: str) -> None:
         )
 
 
-def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
+def _check_message(rule: Rule, labels: set[str] | None) -> None:
+    """Check a rule's message.
+
+    Args:
+        rule: the rule.
+        labels: the names of the labels that its series may have; None: any, since a metric has not appeared yet.
+    """
     message = rule.message
     if not isinstance(message, str):
         raise InputError(f'alert message {message!r} is not text: write one, such as "CPU: {{value:.1f}}%"')
     _check_text("alert message", message)
-    read = {reading.metric for reading in rule.condition.readings()}
-    labels = {label for name in read & metrics.keys() for label in metrics[name].labels}
     words: dict[str, object] = {"value": 1.0, "metric": "m", "threshold": 1.0}
-    words = words | dict.fromkeys(labels - words.keys(), "label")
+    words = words | dict.fromkeys({*(labels or ()), *rule.selected} - words.keys(), "label")
     try:
         parts = _parsed(message)
         for _, name, form in parts:
             _check_width(message, form)
-            # A metric that has not appeared yet may have any label.
-            if name is None or name in words or (name and read - metrics.keys()):
+            if name is None or name in words or (name and labels is None):
                 continue
             raise InputError(
                 f"alert message {message!r}: {{{name}}} is unknown; it may use "

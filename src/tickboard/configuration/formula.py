@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from tickboard.errors import InputError
 from tickboard.expressions.expr import STATS, Condition, Measured, Operand, Reading, operand
-from tickboard.expressions.functions import absent, anomaly, metric
+from tickboard.expressions.functions import absent, anomaly, metric, total
 from tickboard.metrics.registry import Registry
 
 MAX_LENGTH = 4_000
@@ -73,7 +73,7 @@ def parse_condition(text: str, registry: Registry) -> Condition:
 
     Args:
         text: a formula of metrics with an optional stat and span, as ``load``, ``cpu.avg``, ``cpu.p95("30s")``,
-            numbers, ``+ - * /``, comparisons, ``& | ~``, ``absent(x)``, ``anomaly(x)`` and
+            numbers, ``+ - * /``, comparisons, ``& | ~``, ``absent(x)``, ``anomaly(x)``, ``total(x, by="label")`` and
             ``metric("name", label="value")``.
         registry: has the metrics that can be named without ``metric()``.
 
@@ -368,6 +368,8 @@ class _Formula:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name == "metric":
             return self._named_metric(node)
+        if name == "total":
+            return self._total(node, depth)
         if node.keywords:
             raise self.error(self._place(node.keywords[0]), "only metric(…) takes labels: leave them out")
         if name == "absent":
@@ -382,7 +384,8 @@ class _Formula:
         if name and name not in self._registry.metrics:
             raise self.error(
                 self._place(node),
-                f"there is no {name}(…): there are metric(…), absent(…) and anomaly(…), and stats, as cpu_usage.max",
+                f"there is no {name}(…): there are metric(…), absent(…), anomaly(…) and total(…), and stats, as "
+                "cpu_usage.max",
             )
         return self._spanned(node, depth)
 
@@ -403,6 +406,19 @@ class _Formula:
             labels[label] = self._literal(given.value)
         return self._made(node, partial(metric, self._literal(name), **labels))
 
+    def _total(self, node: ast.Call, depth: int) -> Operand:
+        fix = 'total(requests), total(requests, by="env") or total(requests, by=("env", "region"))'
+        (what,) = self._arguments(node, 1, fix)
+        for given in node.keywords:
+            if len(node.keywords) > 1 or self._names.get(self._place(given)) != "by":
+                raise self.error(self._place(given), f"total(…) takes a metric and by: write {fix}")
+        by = [
+            self._literal(label)
+            for given in node.keywords
+            for label in (given.value.elts if isinstance(given.value, ast.Tuple) else [given.value])
+        ]
+        return self._made(node, partial(total, self._measured(what, depth), by))
+
     def _arguments(self, node: ast.Call, most: int, fix: str) -> list[ast.expr]:
         if not 1 <= len(node.args) <= most or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self.error(self._place(node), f"these arguments are not valid: write {fix}")
@@ -416,7 +432,7 @@ class _Formula:
     def _measured(self, node: ast.expr, depth: int) -> Operand:
         found = self._read(node, depth + 1)
         if isinstance(found, float):
-            raise self.error(self._place(node), "a number is never absent or anomalous: write the name of a metric")
+            raise self.error(self._place(node), "a number is not enough here: write the name of a metric")
         return found
 
     def _depth_error(self, place: int) -> InputError:

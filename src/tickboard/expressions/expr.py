@@ -15,8 +15,8 @@ nor false.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from tickboard import schedule
 from tickboard.errors import InputError
-from tickboard.expressions.alignment import Alignment, Binding, Columns, Floats, Labels, Leaf, paired
+from tickboard.expressions.alignment import Alignment, Binding, Columns, Floats, GroupTotals, Labels, Leaf, paired
+from tickboard.expressions.globs import Glob, is_glob
 
 STATS = ("last", "avg", "min", "max", "count", "p50", "p95", "p99", "stddev", "change", "rate")
 
@@ -162,6 +163,23 @@ class Expression(Operand):
         for part in self.parts():
             yield from part.readings()
 
+    def label_names(self, known: Mapping[str, Collection[str]]) -> set[str] | None:
+        """Return the names of the labels that its values may have; None: any.
+
+        Args:
+            known: the names of each metric's labels. A metric that is missing may still appear, with any labels.
+
+        Raises:
+            InputError: there is a total by a label that none of its metrics has.
+        """
+        names: set[str] = set()
+        for part in self.parts():
+            found = part.label_names(known)
+            if found is None:
+                return None
+            names |= found
+        return names
+
     def metric_name(self) -> str:
         """Return the name of the first metric in the expression; empty if there is none."""
         return next((reading.metric for reading in self.readings()), "")
@@ -220,7 +238,7 @@ class Constant(Expression):
         return "number"
 
     def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
-        return next(leaves).astype(np.float64, copy=False)
+        return _array(next(leaves)).astype(np.float64, copy=False)
 
     def text(self) -> str:
         return f"{self.number!r}".removesuffix(".0")
@@ -234,8 +252,9 @@ class Reading(Measured, Expression):
         metric: the metric's name.
         stat: ``value``, ``anomaly`` or one of `STATS`.
         span: such as ``10s``; empty: the whole window.
-        labels: select some of its series; empty: all of them.
+        labels: select some of its series, by values or globs; empty: all of them.
         spanned: the stat to use if a span is applied to ``value``.
+        literal: whether the values of its labels are never globs, as those of one series.
     """
 
     metric: str
@@ -243,6 +262,7 @@ class Reading(Measured, Expression):
     span: str = ""
     labels: Labels = ()
     spanned: str = ""
+    literal: bool = False
 
     def __repr__(self) -> str:
         return self.text()
@@ -258,7 +278,7 @@ class Reading(Measured, Expression):
             raise InputError(f'{self.text()} is a value of one tick: name a stat, as {self.text()}.max("10s")')
         if schedule.duration(span) <= 0:
             raise InputError(f'{self.text()}("{span}"): give a span above 0, as "10s"')
-        return Reading(self.metric, stat, schedule.written(span), self.labels)
+        return replace(self, stat=stat, span=schedule.written(span), spanned="")
 
     def reading(self, stat: str) -> "Reading":
         """Return a stat of the value.
@@ -268,7 +288,7 @@ class Reading(Measured, Expression):
         """
         if self.stat != "value":
             raise InputError(f"{self.text()} is already a stat: it has no {stat}")
-        return Reading(self.metric, stat, "", self.labels)
+        return replace(self, stat=stat, spanned="")
 
     @property
     def span_s(self) -> float | None:
@@ -281,16 +301,30 @@ class Reading(Measured, Expression):
     def align(self, binding: Binding) -> Alignment:
         labels, columns = binding.get(self.metric, ((), np.empty(0, np.intp)))
         if self.labels and labels != (self.labels,):
-            wanted = set(self.labels)
-            places = [place for place, each in enumerate(labels) if wanted <= set(each)]
+            places = self._selected(labels)
             labels, columns = tuple(labels[place] for place in places), columns[places]
         return Alignment(labels, (columns,))
+
+    def _selected(self, series: tuple[Labels, ...]) -> list[int]:
+        """Return the indices of the series that its labels select."""
+        globs = () if self.literal else tuple(pair for pair in self.labels if is_glob(pair[1]))
+        wanted = set(self.labels).difference(globs)
+        found = [place for place, labels in enumerate(series) if wanted <= set(labels)]
+        for label, text in globs:
+            glob, values = Glob(text), [dict(series[place]).get(label) for place in found]
+            # Series of one host, for example, share a value.
+            matching = {value for value in set(values) if value is not None and glob.match(value)}
+            found = [place for place, value in zip(found, values, strict=True) if value in matching]
+        return found
 
     def shape(self) -> Hashable:
         return (self.stat, self.span_s)
 
+    def label_names(self, known: Mapping[str, Collection[str]]) -> set[str] | None:
+        return set(known[self.metric]) if self.metric in known else None
+
     def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
-        columns: Columns = next(leaves).astype(np.intp, copy=False)
+        columns: Columns = _array(next(leaves)).astype(np.intp, copy=False)
         return values.read(self.stat, columns, self.span_s)
 
     def text(self) -> str:
@@ -450,46 +484,6 @@ class Negation(Condition):
         return Negation(self.inner.with_threshold(number))
 
 
-@dataclass(frozen=True, eq=False)
-class Absence(Condition):
-    """True if an expression has no value: a series without one, or a metric without series."""
-
-    inner: Expression
-
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.inner,)
-
-    def align(self, binding: Binding) -> Alignment:
-        aligned = self.inner.align(binding)
-        return aligned if aligned.labels else aligned.lacking()
-
-    def shape(self) -> Hashable:
-        return ("absent", self.inner.shape())
-
-    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
-        return np.isnan(self.inner.evaluate(values, leaves)).astype(np.float64)
-
-    def text(self) -> str:
-        return f"absent({self.inner.text()})"
-
-    def subject(self) -> Expression:
-        return self.inner
-
-    def first(self) -> Comparison | None:
-        return None
-
-    def rises(self) -> bool:
-        return True
-
-    def true_of_nothing(self) -> bool:
-        return True
-
-    def with_threshold(self, number: float) -> Condition:
-        raise InputError(
-            f"{self.text()} compares with no number that threshold could replace: write the condition again, with when"
-        )
-
-
 def operand(value: object) -> Expression:
     """Return `value` as an expression.
 
@@ -513,6 +507,11 @@ def condition(value: object) -> Condition:
         return value
     shown = operand(value).text() if isinstance(value, Operand) else repr(value)
     raise InputError(f"{shown} is not a condition: compare a metric with something, as in cpu > 90")
+
+
+def _array(leaf: Leaf) -> Columns | Floats:
+    assert not isinstance(leaf, GroupTotals)
+    return leaf
 
 
 def _inner(side: Expression) -> str:

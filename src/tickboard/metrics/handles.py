@@ -204,8 +204,8 @@ class Handle(Measured):
         """Return the expression for one of the stats."""
         return self._read(stat)
 
-    def _read(self, stat: str, **more: str) -> Reading:
-        return Reading(self.metric.name, stat, labels=self._labels or (), **more)
+    def _read(self, stat: str, spanned: str = "") -> Reading:
+        return Reading(self.metric.name, stat, labels=self._labels or (), spanned=spanned, literal=True)
 
 
 class Gauge(Handle):
@@ -360,7 +360,7 @@ class Histogram(Handle):
         """Return the expression for a stat; a percentile is that of the newest tick, and has stats of its own."""
         if stat not in QUANTILES:
             return self._read(stat)
-        return Reading(f"{self.metric.name}.{stat}", labels=self._labels or ())
+        return Reading(f"{self.metric.name}.{stat}", labels=self._labels or (), literal=True)
 
     def observe(self, value: float) -> None:
         """Add one observation. NaN and infinity are ignored."""

@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import msgspec
 
+from tickboard.expressions.globs import Glob, is_glob
+
 MAX_SELECTORS = 1_000
 """The most selectors in one subscription."""
 
@@ -37,7 +39,6 @@ MAX_FORMS = 100
 
 _WITH_LABELS = re.compile(r"([^{}]*)\{(.*)\}", re.DOTALL)
 _LABEL = re.compile(r'\s*+([A-Za-z_][A-Za-z0-9_.]*+)\s*+=\s*+("(?:[^"\\]|\\.)*+")\s*+(?:,|$)', re.DOTALL)
-_GLOB = re.compile(r"[*?\[]")
 
 _Labels = tuple[tuple[str, str], ...]
 
@@ -55,14 +56,14 @@ class Selectors:
         self._names: set[str] = set()
         # The values, by name and the names of the labels.
         self._plain: dict[str, dict[tuple[str, ...], set[tuple[str, ...]]]] = {}
-        self._globs: list[tuple[_Glob, list[tuple[str, _Glob]]]] = []
+        self._globs: list[tuple[Glob, list[tuple[str, Glob]]]] = []
         self._all = True
         self.cost = 1
         for text in texts:
             self._all = False
             name, labels = _parsed(text)
             if _is_glob(name, labels):
-                self._globs.append((_Glob(name), [(label, _Glob(value)) for label, value in labels]))
+                self._globs.append((Glob(name), [(label, Glob(value)) for label, value in labels]))
                 self.cost += _cost(name, labels)
             elif labels:
                 names, values = zip(*sorted(dict(labels).items()), strict=True)
@@ -123,7 +124,7 @@ def why_refused(texts: list[str], what: str = "a subscription") -> str:
         if _is_glob(name, labels):
             globs += 1
             for part in (name, *(value for _, value in labels)):
-                if _GLOB.search(part) and (why := _refusal(part)):
+                if is_glob(part) and (why := _refusal(part)):
                     return why
         elif labels:
             forms.setdefault(name, set()).add(tuple(sorted(dict(labels))))
@@ -140,7 +141,7 @@ def glob_cost(texts: Iterable[str]) -> int:
 
 
 def _is_glob(name: str, labels: _Labels) -> bool:
-    return any(_GLOB.search(text) for text in (name, *(value for _, value in labels)))
+    return any(is_glob(text) for text in (name, *(value for _, value in labels)))
 
 
 def _refusal(glob: str) -> str:
@@ -154,121 +155,6 @@ def _refusal(glob: str) -> str:
 def _cost(name: str, labels: _Labels) -> int:
     """Return the cost of trying a glob: a long one may be compared at each position of a long text."""
     return 1 + (len(name) + sum(len(value) for _, value in labels)) // 16
-
-
-class _Glob:
-    """A glob for a name or a label's value. Matching never backtracks over a star.
-
-    The standard library's translation to a regular expression takes quadratic time for a glob with many unclosed
-    brackets.
-    """
-
-    __slots__ = ("_parts", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._parts: list[_Part] | None = None
-
-    def read(self) -> "list[_Part]":
-        """Return the parts between the stars."""
-        if self._parts is None:
-            self._parts = [_Part(part) for part in _at_stars(self._text)]
-        return self._parts
-
-    def match(self, text: str) -> bool:
-        """Return whether the glob matches the whole text."""
-        if text == self._text:
-            return True
-        first, *middle = self._parts or self.read()
-        if not middle:
-            return len(text) == first.size and first.is_at(text, 0)
-        last = middle.pop()
-        at, end = first.size, len(text) - last.size
-        if end < at or not first.is_at(text, 0) or not last.is_at(text, end):
-            return False
-        # The first match of a part is as good as any later one.
-        for part in middle:
-            at = part.find(text, at, end)
-            if at < 0:
-                return False
-            at += part.size
-        return True
-
-
-class _Part:
-    """The part of a glob between two stars; it always matches text of its own length."""
-
-    __slots__ = ("_pattern", "_text", "size")
-
-    def __init__(self, text: str) -> None:
-        characters = list(_characters(text))
-        self._text = text
-        self.size = len(characters)
-        self._pattern = re.compile("".join(characters), re.DOTALL) if _GLOB.search(text) else None
-
-    def is_at(self, text: str, at: int) -> bool:
-        if self._pattern is None:
-            return text.startswith(self._text, at)
-        return self._pattern.match(text, at) is not None
-
-    def find(self, text: str, at: int, end: int) -> int:
-        if self._pattern is None:
-            return text.find(self._text, at, end)
-        found = self._pattern.search(text, at, end)
-        return -1 if found is None else found.start()
-
-
-def _at_stars(glob: str) -> list[str]:
-    """Split a glob at its stars; one inside brackets does not count."""
-    parts: list[str] = []
-    begin = at = 0
-    while at < len(glob):
-        if glob[at] == "*":
-            parts.append(glob[begin:at])
-            begin = at = at + 1
-        else:
-            at = _bracket_end(glob, at) if glob[at] == "[" else at + 1
-    return [*parts, glob[begin:]]
-
-
-def _characters(part: str) -> Iterator[str]:
-    """Yield a regular expression for each character to match."""
-    at = 0
-    while at < len(part):
-        begin, at = at, _bracket_end(part, at) if part[at] == "[" else at + 1
-        if at - begin > 1:
-            yield _set(part[begin + 1 : at - 1])
-        else:
-            yield "." if part[begin] == "?" else re.escape(part[begin])
-
-
-def _bracket_end(glob: str, at: int) -> int:
-    """Return where a set in brackets ends; an unclosed bracket stands for itself."""
-    begin = at + (2 if glob.startswith("!", at + 1) else 1)
-    # A closing bracket at the beginning of a set is one of its characters.
-    end = glob.find("]", begin + 1)
-    return at + 1 if end < 0 else end + 1
-
-
-def _set(inside: str) -> str:
-    """Translate the inside of a bracketed set, such as ``!a-z``, to a regular expression."""
-    negated = inside.startswith("!")
-    rest = inside[1:] if negated else inside
-    found: list[str] = []
-    at = 0
-    while at < len(rest):
-        if rest[at + 1 : at + 2] == "-" and at + 2 < len(rest):
-            low, high = rest[at], rest[at + 2]
-            if low <= high:
-                found.append(f"{re.escape(low)}-{re.escape(high)}")
-            at += 3
-        else:
-            found.append(re.escape(rest[at]))
-            at += 1
-    if not found:
-        # A reversed range matches nothing.
-        return "." if negated else "(?!)"
-    return f"[{'^' if negated else ''}{''.join(found)}]"
 
 
 @lru_cache(maxsize=1_024)
