@@ -7,8 +7,6 @@ import msgspec
 import pytest
 
 from tickboard.alerting.host_alerts import (
-    FORGOTTEN,
-    LOST,
     end,
     firing_of,
     forget,
@@ -17,7 +15,7 @@ from tickboard.alerting.host_alerts import (
     wall_alert,
     wall_mark,
 )
-from tickboard.alerting.log import AlertEvent, AlertLog, EventKind, HostPosition
+from tickboard.alerting.log import FORGOTTEN, LOST, AlertEvent, AlertLog, EventKind, HostPosition
 from tickboard.errors import InputError
 from tickboard.wire import Acknowledgement, Alert, Mark, Silence
 
@@ -129,6 +127,18 @@ def test_a_forgotten_host_has_no_firing_alerts_and_no_position() -> None:
     assert [event.alert.id for event in keep_only(log, {"web-2"}, NOW)] == ["db-1:a"]
     assert list(log.followed) == ["web-2"]
     assert [event.alert.id for event in log.firing_by_now()] == ["own", "web-2:a"]
+
+
+@pytest.mark.parametrize("why", [FORGOTTEN, LOST])
+def test_an_alert_that_was_given_up_begins_again_if_it_still_fires(why: str) -> None:
+    log = AlertLog("e")
+    receive(log, "firing", alert(), NOW)
+    end(log, "web-1", why, NOW)
+    for again in (log, AlertLog("e", log.since(0))):
+        assert said(receive(again, "firing", alert(), NOW)) == [(3, "firing", "web-1:a")]
+        assert said(receive(again, "resolved", alert(resolved=T2), NOW)) == [(4, "resolved", "web-1:a")]
+        assert receive(again, "firing", alert(), NOW) == []
+        assert [number for number, _ in again.alerts()] == [3]
 
 
 @pytest.mark.parametrize("seed", range(20))

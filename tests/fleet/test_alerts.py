@@ -11,8 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.fleet.alert_hosts import AlertHost, AlertWall, BoardLink, running_host, running_wall, until
 
 from tickboard.alerting import log as alertlog
-from tickboard.alerting.host_alerts import FORGOTTEN, LOST
-from tickboard.alerting.log import HostPosition
+from tickboard.alerting.log import FORGOTTEN, LOST, HostPosition
 from tickboard.fleet import alerts as reading
 from tickboard.fleet.event_stream import MAX_EVENT_BYTES
 from tickboard.wire import Mark
@@ -200,6 +199,11 @@ async def test_a_wall_that_restarts_resumes_and_doubles_nothing(tmp_path: Path, 
 
 async def test_a_wall_that_is_killed_at_any_time_has_each_event_once(tmp_path: Path, host: AlertHost) -> None:
     state = tmp_path / "0" / "wall.sqlite"
+    async with running_wall(state) as wall:
+        # A wall that knows nothing of the host takes over what fires then, and not what was before.
+        follow(wall, host)
+        await host.fire(0)
+        await until(lambda: wall.said() == ["firing 0"])
     for turn in range(1, 8):
         async with running_wall(state) as wall:
             follow(wall, host)
@@ -217,7 +221,7 @@ async def test_a_wall_that_is_killed_at_any_time_has_each_event_once(tmp_path: P
         await until(lambda: wall.log.followed["web-1"].number == host.log.published)
         await until(lambda: wall.log.published == wall.log.number)
         said = wall.said()
-    assert sorted(said) == sorted([f"firing {n}" for n in range(1, 8)] + [f"resolved {n}" for n in range(1, 8, 2)])
+    assert sorted(said) == sorted([f"firing {n}" for n in range(8)] + [f"resolved {n}" for n in range(1, 8, 2)])
 
 
 async def test_a_forgotten_host_has_no_firing_alerts(tmp_path: Path, host: AlertHost) -> None:
@@ -233,6 +237,38 @@ async def test_a_forgotten_host_has_no_firing_alerts(tmp_path: Path, host: Alert
         await wall.alerts.forget("no such host")
     async with running_wall(state) as wall:
         assert (wall.log.followed, wall.firing()) == ({}, {})
+
+
+async def test_a_host_that_comes_back_after_it_was_forgotten_has_its_alerts_again(
+    host: AlertHost, wall: AlertWall
+) -> None:
+    follow(wall, host)
+    await host.fire(0)
+    await until(lambda: wall.said() == ["firing 0"])
+    await wall.alerts.forget("web-1")
+    follow(wall, host)
+    await until(lambda: wall.said() == ["firing 0", "resolved 0", "firing 0"])
+    await host.resolve(0)
+    await until(lambda: wall.said()[3:] == ["resolved 0"])
+
+
+async def test_hosts_that_are_followed_no_more_have_no_firing_alerts(tmp_path: Path, host: AlertHost) -> None:
+    state = tmp_path / "wall.sqlite"
+    async with running_host() as other:
+        async with running_wall(state) as wall:
+            follow(wall, host, "web-1")
+            follow(wall, other, "web-2")
+            await host.fire(0)
+            await other.fire(1)
+            await until(lambda: len(wall.firing()) == 2)
+        async with running_wall(state) as wall:
+            wall.alerts.keep_only({"web-2"})
+            await until(lambda: [alert.host for alert in wall.firing().values()] == ["web-2"])
+    async with running_wall(state) as wall:
+        # As a board that follows nobody.
+        await wall.board.start()
+        await until(lambda: wall.firing() == {})
+        assert wall.log.followed == {}
 
 
 async def test_a_host_that_is_away_keeps_its_alerts_firing(host: AlertHost, wall: AlertWall) -> None:

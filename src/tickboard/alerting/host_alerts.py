@@ -10,17 +10,11 @@ from collections.abc import Container
 
 from msgspec.structs import replace
 
-from tickboard.alerting.log import AlertEvent, AlertLog, EventKind
+from tickboard.alerting.log import FORGOTTEN, AlertEvent, AlertLog, EventKind
 from tickboard.alerting.marks import MAX_TEXT
 from tickboard.output.text import one_line
 from tickboard.times import MAX_TIME_MS, parse_time, time_text
 from tickboard.wire import Alert, Mark
-
-FORGOTTEN = "host forgotten"
-"""The reason for which the alerts of a host end that is no longer followed."""
-
-LOST = "not known to its host any more"
-"""The reason for which an alert ends that its host has lost, for example since it keeps no log."""
 
 
 def wall_alert(alert: Alert, host: str, labels: dict[str, str], shift_ms: int = 0) -> Alert:

@@ -80,6 +80,12 @@ class HostPosition(Struct, frozen=True):
 LogEvent = AlertEvent | MarkEvent
 """What the log holds."""
 
+FORGOTTEN = "host forgotten"
+"""The reason for which the alerts of a host end that a wall no longer follows."""
+
+LOST = "not known to its host any more"
+"""The reason for which an alert ends that its host has lost, for example since it keeps no log."""
+
 _OTHERS = frozenset({"changed", "mark"})
 """Kinds of events that don't count towards `LOG_EVENTS`."""
 
@@ -270,7 +276,8 @@ class AlertLog:
             event.begun = fires.number
         else:
             event.begun = event.begun or known.get(id, event.number)
-        if event.alert.resolved is None:
+        # An alert that a wall has given up may still fire on its host, and begin again here.
+        if event.alert.resolved is None or event.alert.ended in {FORGOTTEN, LOST}:
             return
         known[id] = event.begun
         if len(known) > 2 * LOG_EVENTS:
@@ -328,7 +335,7 @@ class AlertLog:
         return None if found is None else found.alert
 
     def is_over(self, id: str) -> bool:  # the wire's name
-        """Return whether the log knows that an alert was resolved."""
+        """Return whether the log knows that an alert was resolved, for another reason than `FORGOTTEN` and `LOST`."""
         return id in self._beginnings
 
     def alerts(self) -> list[tuple[int, Alert]]:

@@ -18,17 +18,17 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from tickboard.alerting.host_alerts import (
-    LOST,
     end,
     firing_of,
     forget,
+    keep_only,
     receive,
     wall_alert,
     wall_id,
     wall_mark,
     wall_time,
 )
-from tickboard.alerting.log import AlertLog, EventKind, HostPosition, LogEvent
+from tickboard.alerting.log import LOST, AlertLog, EventKind, HostPosition, LogEvent
 from tickboard.alerting.marks import MarkEvent
 from tickboard.errors import InputError, RefusedError
 from tickboard.fleet.asking import Answering, fetch, stream
@@ -145,6 +145,10 @@ class FollowedAlerts:
         if (reader := self._readers.pop(name, None)) is not None:
             await reader.stop()
         self._publishing.announce(forget(self._log(), name, time.time()))
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget all hosts but these, at the start: those that were followed in an earlier run."""
+        self._publishing.announce(keep_only(self._log(), names, time.time()))
 
     async def stop(self) -> None:
         """Stop reading. The alerts stay as they are."""

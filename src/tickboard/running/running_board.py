@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute
 
 from tickboard import wire
 from tickboard.access.roles import Identity
+from tickboard.alerting.host_alerts import keep_only
 from tickboard.alerting.keeping import Keeping
 from tickboard.alerting.log import LOG_AGE_S, AlertLog
 from tickboard.alerting.rules import Rule
@@ -318,6 +319,9 @@ class RunningBoard:
         )
         if self._recorder is not None:
             self._recorder.start()
+        if self.fleet is None:
+            # An earlier run may have followed hosts.
+            self._announcer.announce(keep_only(self.engine.alerts.log, (), self._started))
         self._runner.start()
         self._make_marks()
         self._notifiers.start(self.engine.alerts.log, self.hub.listen, self._announcer.journal)
