@@ -50,6 +50,7 @@ class Network:
 
     def __init__(self) -> None:
         self._ports: dict[str, str] = {}
+        self._repairs: dict[str, list[list[str]]] = {}
         _run("ip", "link", "add", "name", "switch", "type", "bridge")
         _run("ip", "address", "add", f"{SWITCH}/16", "dev", "switch")
         _run("ip", "link", "set", "switch", "up")
@@ -73,26 +74,29 @@ class Network:
 
     def unplug(self, name: str) -> None:
         """Pull out a computer's cable, which it notices."""
-        _run("ip", "link", "set", self._ports[name], "down")
+        port = self._ports[name]
+        _run("ip", "link", "set", port, "down")
+        self._repairs[name] = [["ip", "link", "set", port, "up"]]
 
     def swallow(self, name: str) -> None:
         """Lose all that a computer sends and should get. It does not notice."""
-        _run("bridge", "link", "set", "dev", self._ports[name], "state", "0")
+        port = self._ports[name]
+        _run("bridge", "link", "set", "dev", port, "state", "0")
+        self._repairs[name] = [["bridge", "link", "set", "dev", port, "state", "3"]]
 
     def slow_down(self, name: str) -> None:
         """Make a computer's connection slow, and lossy where the kernel can do that."""
+        self._repairs[name] = []
         for tc, device in ((["tc"], self._ports[name]), (["tc", "-n", name], "eth0")):
-            qdisc = [*tc, "qdisc", "replace", "dev", device, "root"]
-            if not _succeeds(*qdisc, "netem", "delay", "200ms", "100ms", "loss", "5%"):
-                _run(*qdisc, "tbf", "rate", "256kbit", "burst", "3000", "latency", "300ms")
+            root = ["dev", device, "root"]
+            if not _succeeds(*tc, "qdisc", "add", *root, "netem", "delay", "200ms", "100ms", "loss", "5%"):
+                _run(*tc, "qdisc", "add", *root, "tbf", "rate", "256kbit", "burst", "3000", "latency", "300ms")
+            self._repairs[name].append([*tc, "qdisc", "delete", *root])
 
     def restore(self, name: str) -> None:
-        """Connect a computer as at first."""
-        port = self._ports[name]
-        _succeeds("tc", "qdisc", "delete", "dev", port, "root")
-        _succeeds("tc", "-n", name, "qdisc", "delete", "dev", "eth0", "root")
-        _run("ip", "link", "set", port, "up")
-        _run("bridge", "link", "set", "dev", port, "state", "3")
+        """Undo what was done last to a computer's connection."""
+        for command in self._repairs.pop(name):
+            _run(*command)
 
 
 def _succeeds(*command: str) -> bool:
