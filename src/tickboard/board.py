@@ -612,7 +612,8 @@ class Board(MetricDeclarations, PanelDeclarations):
         0 when it is gone. Its alerts are shown with those of this board. See docs/many-hosts.md.
 
         Args:
-            urls: the addresses of the hosts' pages. ``${NAME}`` in them is read from the environment.
+            urls: the addresses of the hosts' pages; or of NATS servers, as ``"nats://nats.example.com"``: every host
+                that publishes on them is followed. ``${NAME}`` in them is read from the environment.
             token_file: a file with a line ``URL TOKEN`` for each host that needs a token.
 
         Raises:

@@ -8,7 +8,7 @@ from tickboard import Board
 from tickboard.configuration.config import parse_config
 from tickboard.errors import BoardError, InputError
 from tickboard.fleet import follow_options as module
-from tickboard.fleet.follow_options import FollowOptions, host_addresses
+from tickboard.fleet.follow_options import FollowOptions, host_addresses, nats_servers
 from tickboard.output.secrets import redacted
 
 
@@ -37,6 +37,8 @@ def test_addresses_may_have_passwords_from_the_environment() -> None:
         (["http://a?since=5"], "since is an argument"),
         ([5], "give the address of a host"),
         (5, "give the address of a host"),
+        (["nats://a/subject"], "'nats://a/subject' is not the URL of a NATS server"),
+        (["nats://a", "nats://a"], "nats://a is there twice"),
         (["http://${NO_SUCH}"], "NO_SUCH of its URL is not set"),
     ],
 )
@@ -44,6 +46,16 @@ def test_an_address_that_cannot_be_used_is_named(hosts: object, why: str) -> Non
     with pytest.raises(InputError) as raised:
         read(hosts=hosts)
     assert why in str(raised.value)
+
+
+def test_hosts_are_followed_on_the_servers_of_one_nats_cluster_too() -> None:
+    options = read({"WORD": "pass,word"}, hosts=["http://web-1:3000", "nats://a,tls://wall:${WORD}@b:4223", "nats://c"])
+    assert [each.url for each in host_addresses(options)] == ["http://web-1:3000"]
+    servers = nats_servers(options)
+    assert [str(each) for each in servers] == ["nats://a:4222", "tls://b:4223", "nats://c:4222"]
+    assert servers[1].password is not None
+    assert servers[1].password.reveal() == "pass,word"
+    assert nats_servers(read(hosts=["http://web-1:3000"])) == ()
 
 
 def test_there_is_a_limit_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,7 +155,8 @@ def pipe(title: str, form: "Format", options: Options) -> None:
 def follow(urls: tuple[str, ...], title: str, token_file: Path | None, options: Options) -> None:
     """Show other boards as hosts on one wall: tickboard follow http://web-1:3000 http://web-2:3000.
 
-    A URL is that of a host's page; ${NAME} in it is read from the environment. --config may name more hosts.
+    A URL is that of a host's page, or of a NATS server, whose hosts are all followed: tickboard follow
+    nats://nats.example.com. ${NAME} in it is read from the environment. --config may name more hosts.
     """
     with imports():
         from tickboard.cli import serving

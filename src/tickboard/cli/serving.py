@@ -107,7 +107,10 @@ def follow(urls: Sequence[str], title: str, token_file: Path | None, options: Op
         log.warning("%s", exposed("follow", url))
     hosts = board.follow_options.hosts
     if not hosts:
-        raise InputError("there is no host to follow: give the address of its page, as http://web-1:3000")
+        raise InputError(
+            "there is no host to follow: give the address of its page, as http://web-1:3000, or of a NATS server, as "
+            "nats://nats:4222"
+        )
     # A wall with the same first host continues the same log and history.
     first = hashlib.sha256(public(hosts[0].reveal()).encode()).hexdigest()[:8]
     named = Path("/", f"wall-{first}")

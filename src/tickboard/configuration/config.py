@@ -324,8 +324,9 @@ class FollowTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
         Annotated[
             list[Text],
             Meta(
-                description="The addresses of the hosts: a list of URLs. ${NAME} in them is read from the environment.",
-                examples=[["http://web-1:3000", "http://web-2:3000"]],
+                description="The addresses of the hosts, or of NATS servers whose hosts are all followed: a list of "
+                "URLs. ${NAME} in them is read from the environment.",
+                examples=[["http://web-1:3000", "http://web-2:3000"], ["nats://nats.example.com"]],
             ),
         ]
         | UnsetType

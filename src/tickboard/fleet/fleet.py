@@ -11,6 +11,7 @@ from tickboard.fleet.follow_options import FollowOptions, host_addresses
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.host import FollowedHost
 from tickboard.fleet.link import Link
+from tickboard.fleet.nats_options import NatsOptions
 from tickboard.loop.supervisor import Supervisor
 from tickboard.metrics.intake import Intake
 from tickboard.problems import Reporter
@@ -30,8 +31,10 @@ class Fleet:
         interval_ms: milliseconds between two ticks of the wall.
         log: returns the wall's log of alerts.
         publishing: publishes the alerts of the hosts.
+        nats: how to reach the NATS servers whose hosts are followed; None: there are none.
 
     Attributes:
+        nats: as given.
         options: as given.
         interval_ms: as given.
         follower: takes what the hosts send.
@@ -48,8 +51,10 @@ class Fleet:
         interval_ms: int,
         log: Callable[[], AlertLog],
         publishing: EventKeeping,
+        nats: NatsOptions | None = None,
     ) -> None:
         self.options = options
+        self.nats = nats
         self.interval_ms = interval_ms
         self._addresses = host_addresses(options)
         self._problems = problems
@@ -77,6 +82,15 @@ class Fleet:
         for address in self._addresses:
             link = HttpLink(address.url, address.token, self.follower)
             self._supervisor.start(f"host {link.address}", link.run)
+        if self.nats is not None:
+            from tickboard.fleet.nats_connection import NatsConnection
+            from tickboard.fleet.nats_link import NatsLinks
+
+            connection = NatsConnection(self.nats, "tickboard wall", self._problems, "its hosts are not followed")
+            links = NatsLinks(connection, self.follower)
+            self._supervisor.start("following: NATS connection", connection.run)
+            self._supervisor.start("following: hosts on NATS", links.run)
+            self._supervisor.start("following: calls on NATS", links.calls.run)
 
     async def stop(self) -> None:
         """Stop following."""

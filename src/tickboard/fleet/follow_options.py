@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tickboard.configuration.options import PartialOptions, Refusal, read_options
 from tickboard.errors import InputError
+from tickboard.fleet.nats_options import NatsAddress, read_servers
 from tickboard.output.secrets import Secret, public, read_secret, remember
 
 MAX_URLS = 1_000
@@ -21,14 +22,16 @@ MAX_URLS = 1_000
 MAX_FILE_BYTES = 2**20
 """The largest file of tokens."""
 
-_EXAMPLE = "give the address of a host, such as http://web-1:3000"
+_EXAMPLE = "give the address of a host, such as http://web-1:3000, or of a NATS server, such as nats://nats:4222"
+
+_NATS_SCHEMES = {"nats", "tls"}
 
 
 class FollowOptions(PartialOptions, frozen=True):
     """Which hosts a wall follows; None means not set.
 
     Attributes:
-        hosts: their addresses.
+        hosts: their addresses, and those of a NATS server or cluster on which others publish.
         token_file: a file with a line ``URL TOKEN`` for each host that needs a token.
     """
 
@@ -98,13 +101,20 @@ def host_addresses(options: FollowOptions) -> list[HostAddress]:
         InputError: the file cannot be read, a line is malformed, or it has a token for another host.
     """
     tokens = {} if options.token_file is None else _read_tokens(options.token_file)
-    addresses = [HostAddress(url.reveal(), tokens.pop(_key(url.reveal()), None)) for url in options.hosts or ()]
+    urls = [url.reveal() for url in options.hosts or () if url.scheme not in _NATS_SCHEMES]
+    addresses = [HostAddress(url, tokens.pop(_key(url), None)) for url in urls]
     if tokens:
         url = next(iter(tokens))
         raise InputError(
             f"{options.token_file}: it has a token for {url}, which is not followed: follow it, or remove it"
         )
     return addresses
+
+
+def nats_servers(options: FollowOptions) -> tuple[NatsAddress, ...]:
+    """Return the servers of the NATS cluster whose hosts are followed; empty: none."""
+    urls = [url.reveal() for url in options.hosts or () if url.scheme in _NATS_SCHEMES]
+    return tuple(server for url in urls for server in read_servers(url, {}))
 
 
 def _read_tokens(file: Path) -> dict[str, str]:
@@ -139,21 +149,29 @@ def _read_urls(value: object, environ: Mapping[str, str]) -> tuple[Secret, ...]:
         value = (value,)
     if not isinstance(value, Sequence) or not all(isinstance(url, str) for url in value):
         raise InputError(f"{value!r:.80}: {_EXAMPLE}")
-    urls = tuple(_read_url(url, environ) for url in value)
+    urls = tuple(_read_url(url, environ) for text in value for url in _parts(text))
     _check_urls(urls)
     return urls
 
 
 def _check_urls(urls: Sequence[Secret]) -> None:
     if len(urls) > MAX_URLS:
-        raise InputError(f"{len(urls)} hosts: follow up to {MAX_URLS} over HTTP")
+        raise InputError(f"{len(urls)} hosts: follow up to {MAX_URLS} over HTTP, or more on NATS")
     keys = [_key(url.reveal()) for url in urls]
     if twice := next((key for key in keys if keys.count(key) > 1), ""):
         raise InputError(f"{twice} is there twice: give each host once")
 
 
+def _parts(text: str) -> list[str]:
+    """Return the URLs in a text: those of NATS servers may be separated by commas, as for ``--nats``."""
+    return text.split(",") if text.partition("://")[0].strip().lower() in _NATS_SCHEMES else [text]
+
+
 def _read_url(text: str, environ: Mapping[str, str]) -> Secret:
     url = read_secret(text, environ)
+    if url.scheme in _NATS_SCHEMES:
+        read_servers(url.reveal(), {})
+        return url
     if url.scheme not in {"http", "https"}:
         raise InputError(f"{public(text)[:80]!r}: {_EXAMPLE}")
     # Imported here, since it takes some megabytes that a board that follows nobody does not need.

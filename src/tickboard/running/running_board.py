@@ -28,8 +28,9 @@ from tickboard.alerting.log import LOG_AGE_S, AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
 from tickboard.fleet.caller import Caller
-from tickboard.fleet.follow_options import FollowOptions
+from tickboard.fleet.follow_options import FollowOptions, nats_servers
 from tickboard.fleet.introduction import Introduction
+from tickboard.fleet.nats_options import NatsOptions
 from tickboard.fleet.options import HostOptions
 from tickboard.fleet.publishing import PublishedBoard, Publishing
 from tickboard.history.options import NO_HISTORY, HistoryOptions
@@ -263,7 +264,8 @@ class RunningBoard:
             InputError: the tokens for the hosts that it follows cannot be read.
         """
         fleet = self.fleet
-        if fleet is None or (declared.follow, settings.interval_ms) != (fleet.options, fleet.interval_ms):
+        wanted = (declared.follow, _followed_nats(declared), settings.interval_ms)
+        if fleet is None or wanted != (fleet.options, fleet.nats, fleet.interval_ms):
             fleet = _fleet(declared, settings, self.hub, self._announcer)
         if history is not None:
             self.engine.alerts.log.keeping.keep_s = _alerts_s(history)
@@ -399,8 +401,22 @@ def _fleet(declared: BoardSpec, settings: Settings, hub: Hub, announcer: Announc
     from tickboard.fleet.fleet import Fleet
 
     return Fleet(
-        declared.follow, declared.intake, hub.problems, settings.interval_ms, lambda: hub.engine.alerts.log, announcer
+        declared.follow,
+        declared.intake,
+        hub.problems,
+        settings.interval_ms,
+        lambda: hub.engine.alerts.log,
+        announcer,
+        _followed_nats(declared),
     )
+
+
+def _followed_nats(declared: BoardSpec) -> NatsOptions | None:
+    """Return how to reach the NATS servers whose hosts a board follows: with the files that it publishes with."""
+    if not (servers := nats_servers(declared.follow)):
+        return None
+    host = declared.host
+    return NatsOptions(servers, host.credentials, host.ca, host.certificate, host.key)
 
 
 def _alerts_s(history: HistoryOptions) -> float:
