@@ -74,6 +74,7 @@ def test_a_board_is_named_without_nats(tmp_path: Path) -> None:
 def test_a_login_on_the_command_line_gets_a_warning() -> None:
     url = "nats://127.0.0.1:1,nats://me:hunter22hunter@127.0.0.1:9"
     with serve("--nats", url) as server:
+        assert " on nats://127.0.0.1:1, nats://127.0.0.1:9\n" in server.output()
         assert "--nats nats://127.0.0.1:1,nats://127.0.0.1:9: every user of this machine can read" in server.output()
         server.wait_for(lambda: "NATS" in {each["source"] for each in server.json("/api/health")["reasons"]})
         assert server.json("/api/health")["status"] == "degraded"

@@ -75,7 +75,7 @@ class Listener:
         end = time.monotonic() + GUARD_S
         while not (found := condition()):
             assert time.monotonic() < end, [(where, data[:200]) for where, data in self.heard[-20:]]
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
         return found
 
 

@@ -39,12 +39,16 @@ def server() -> Iterator[NatsServer]:
 class Link:
     """A connection that runs, and what it has received."""
 
-    def __init__(self, url: str, **files: Path) -> None:
+    def __init__(self, url: str, options: dict[str, Path] | None = None, *, echo: bool = True) -> None:
         self.problems = Problems()
         self.states: list[bool] = []
         self.got: list[tuple[str, bytes, str]] = []
         self.nats = NatsConnection(
-            NatsOptions(read_servers(url, {}), **files), "test", self.problems, "nothing is published"
+            NatsOptions(read_servers(url, {}), **(options or {})),
+            "test",
+            self.problems,
+            "nothing is published",
+            echo=echo,
         )
         self.nats.watch(self.states.append)
 
@@ -89,6 +93,18 @@ async def test_messages_arrive_in_order_with_their_reply_subject(server: NatsSer
     assert (link.nats.counts.sent, link.nats.counts.received) == (2, 2)
     assert link.states == [True, False]
     assert not link.problems
+
+
+async def test_a_connection_without_echo_receives_what_others_send(server: NatsServer) -> None:
+    link, other = Link(server.url, echo=False), Link(server.url)
+    link.take("a")
+    other.take("a")
+    async with running(link, other):
+        link.nats.publish("a", b"own")
+        await true(lambda: other.got)
+        other.nats.publish("a", b"other")
+        await true(lambda: link.got)
+    assert [content for _, content, _ in link.got] == [b"other"]
 
 
 async def test_a_cancelled_subscription_receives_nothing_more(server: NatsServer) -> None:
@@ -244,7 +260,7 @@ async def test_files_that_are_no_credentials_or_cannot_be_read_in_time(
     server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.creds"
-    link = Link(server.url, credentials=file)
+    link = Link(server.url, {"credentials": file})
     async with running(link, connect=False):
         await true(lambda: f"{file} cannot be used: " in link.problem())
         file.write_text("nonsense")
@@ -252,7 +268,7 @@ async def test_files_that_are_no_credentials_or_cannot_be_read_in_time(
     monkeypatch.setattr(module, "CONNECT_S", 0.1)
     file.unlink()
     os.mkfifo(file)
-    link = Link(server.url, credentials=file)
+    link = Link(server.url, {"credentials": file})
     async with running(link, connect=False):
         await true(lambda: "reading the files for it takes more than 0.1 s" in link.problem())
     # The thread ends.
@@ -385,21 +401,21 @@ TLS = 'tls {{ cert_file: "{0}", key_file: "{0}", {1} }}'
 async def test_tls_with_a_ca_and_a_client_certificate(tmp_path: Path) -> None:
     files = Certificates(tmp_path)
     with nats_server(TLS.format(files.server, f'ca_file: "{files.ca}", verify: true')) as server:
-        link = Link(server.url, ca=files.ca, certificate=files.client)
+        link = Link(server.url, {"ca": files.ca, "certificate": files.client})
         link.take("a")
         async with running(link):
             link.nats.publish("a", b"1")
             await true(lambda: link.got)
-        refused = Link(server.url, ca=files.ca)
+        refused = Link(server.url, {"ca": files.ca})
         async with running(refused, connect=False):
             await true(refused.problem)
-        unreadable = Link(server.url, ca=tmp_path / "none.pem")
+        unreadable = Link(server.url, {"ca": tmp_path / "none.pem"})
         async with running(unreadable, connect=False):
             await true(unreadable.problem)
             assert f"is not tried: {tmp_path / 'none.pem'} cannot be used: " in unreadable.problem()
             assert "No such file" in unreadable.problem()
         for files_given in ({"ca": files.client}, {"ca": files.ca, "certificate": files.ca}):
-            useless = Link(server.url, **files_given)
+            useless = Link(server.url, files_given)
             async with running(useless, connect=False):
                 await true(useless.problem)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,8 @@ from tickboard.errors import InputError
 from tickboard.fleet import nats_connection, publisher
 from tickboard.fleet.caller import Caller
 from tickboard.fleet.messages import Bye, Claim
+from tickboard.loop.turns import made_in_turns
+from tickboard.wire import About
 
 INTERVAL_MS = 50
 
@@ -99,6 +101,10 @@ async def test_a_wall_that_asks_is_told_and_many_that_ask_are_told_together(serv
         before = len(walls.beats("web-1"))
         await walls.until(lambda: len(walls.abouts("web-1")) > 1 and len(walls.beats("web-1")) > before + 1)
         assert len(walls.abouts("web-1")) <= 4
+        # Whoever comes late learns the series of all ticks, too.
+        async with listening(server) as late:
+            await late.ask()
+            await late.until(lambda: len(late.ticks("web-1", "ticks")) > 1)
 
 
 async def test_the_description_follows_what_changes(server: NatsServer) -> None:
@@ -147,6 +153,31 @@ async def test_after_an_outage_it_resumes_with_the_ticks_that_were_missed(server
     ticks = walls.ticks("web-1")
     # The listener itself may have reconnected too late for some; the board sent them all in one message.
     assert ticks[-1].seq - ticks[0].seq + 1 == len(ticks) + sum(tick.missed for tick in ticks)
+
+
+async def test_nats_that_is_lost_while_the_host_introduces_itself(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(steps: Generator[None, None, About]) -> About:
+        about = await made_in_turns(steps)
+        described.set()
+        await goes_on.wait()
+        return about
+
+    monkeypatch.setattr(publisher, "made_in_turns", slow)
+    board = shop(server.url)
+    async with listening(server) as walls, serving(board):
+        await described.wait()
+        server.kill()
+        await walls.until(lambda: "NATS" in board.hub.problems)
+        goes_on.set()
+        server.start()
+        await walls.until(lambda: walls.beats("web-1"))
+        # The listener may have come back after the lists of series were published.
+        await walls.ask()
+        await walls.until(lambda: len(walls.ticks("web-1", "ticks")) > 5 and walls.abouts("web-1"))
 
 
 async def test_nats_that_is_not_there_at_the_start_holds_nothing_up(server: NatsServer) -> None:

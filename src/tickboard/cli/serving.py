@@ -197,12 +197,15 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
 
 
 def greeting(board: Board, url: str) -> list[str]:
-    """Return the lines that are printed at the start: the address, the metrics and the interval."""
+    """Return the lines that are printed at the start: the address, metrics, the interval, and where it publishes."""
     names = list(Snapshot.of(board.registry).metrics)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     every = f"a tick every {board.settings.interval_ms} ms, {board.settings.window_size} ticks in the window"
+    host = board.host_options
+    published = [f"  publishes as {host.host_name} on {', '.join(map(str, host.nats))}"] if host.nats else []
     return [
         f"{board.title} is live at {url}",
         f"  {count(names, 'metric')}, {every}",
         f"  {shown or 'no metrics yet'}",
+        *published,
     ]

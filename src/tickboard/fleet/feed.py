@@ -14,7 +14,7 @@ from tickboard.hub.frames import BINARY_OPCODE, Frame
 from tickboard.hub.hub import Hub
 from tickboard.hub.viewer import Viewer
 from tickboard.loop.turns import made_in_turns
-from tickboard.wire import SeriesList
+from tickboard.wire import SeriesList, encode
 
 _WINDOW, _AMENDED = 1, 3
 """The kinds of binary messages."""
@@ -94,6 +94,11 @@ class Feed:
         newest = self._newest
         since = None if newest is None else Position(newest.epoch, max(0, newest.seq - again))
         self._viewer = self._hub.join(self, since, selectors, PUBLISHED, prepared=prepared, internal=True)
+
+    def describe(self) -> None:
+        """Publish the list of its series again, for those who do not have it."""
+        if (series := self.series) is not None:
+            self.send(Frame.text(encode(series)))
 
     def release(self) -> None:
         """Publish what was held back, and all that follows at once."""

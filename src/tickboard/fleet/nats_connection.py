@@ -112,6 +112,7 @@ class NatsConnection:
         name: names the client in what the server shows of its clients.
         problems: where a lost connection and refusals are reported.
         without: what does not happen without NATS, for the problem: "nothing is published".
+        echo: whether it receives its own messages.
 
     Attributes:
         counts: its state and counters.
@@ -119,7 +120,7 @@ class NatsConnection:
         max_payload: the most bytes that the server takes in one message.
     """
 
-    def __init__(self, options: NatsOptions, name: str, problems: Reporter, without: str) -> None:
+    def __init__(self, options: NatsOptions, name: str, problems: Reporter, without: str, *, echo: bool = True) -> None:
         self.counts = NatsTraffic()
         self.address = str(options.servers[0])
         self.max_payload = 2**20
@@ -127,6 +128,7 @@ class NatsConnection:
         self._name = name
         self._problems = problems
         self._without = without
+        self._echo = echo
         self._sources = [f"NATS{more}" for more in ("", ": permissions", ": large messages", ": slow", ": messages")]
         self._quiet = {source: Quiet() for source in self._sources[1:]}
         self._found: list[NatsAddress] = []
@@ -285,6 +287,7 @@ class NatsConnection:
                     error_cb=failed,
                     closed_cb=closed,
                     name=self._name,
+                    no_echo=not self._echo,
                     allow_reconnect=False,
                     connect_timeout=CONNECT_S,  # type: ignore[arg-type]  # its annotation says int
                     # This module asks itself whether the server still answers.

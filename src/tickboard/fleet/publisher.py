@@ -72,7 +72,9 @@ class Publisher:
         self._supervisor = Supervisor(problems)
         self._name = options.host_name
         self._place = one_line(f"{socket.gethostname()}, process {os.getpid()}", _ID_TEXT)
-        self.connection = NatsConnection(servers, f"tickboard {self._name}", problems, "nothing is published")
+        self.connection = NatsConnection(
+            servers, f"tickboard {self._name}", problems, "nothing is published", echo=False
+        )
         self._board = board
         self._calls = HostCalls(self.connection, self._name, board.app, board.identify)
         # Only the process that has the name may answer.
@@ -193,10 +195,11 @@ class Publisher:
 
     async def _introduce(self, now: float) -> None:
         """Publish the description if it has changed or a wall asked for it, and what follows from it."""
-        if self._introduced == self._state():
-            return
         overview, everything = self._feeds
-        if overview.audience is not None and now - self._answered < AGAIN_S:
+        are_joined = overview.audience is not None and everything.audience is not None
+        if are_joined and self._introduced == self._state():
+            return
+        if are_joined and now - self._answered < AGAIN_S:
             asyncio.get_running_loop().call_later(AGAIN_S, self._wake.set)
             return
         before, board = self._state(), self._board
@@ -208,6 +211,8 @@ class Publisher:
         # What has changed meanwhile is published soon.
         self._introduced, self._answered = (*before[:-1], overview.layout), now
         self._send("about", replace(about, series=overview.series))
+        if are_joined:
+            everything.describe()
         overview.release()
         everything.release()
 
