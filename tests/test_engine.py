@@ -3,11 +3,13 @@
 import math
 from itertools import count
 
+import numpy as np
 import pytest
 
 from tickboard import engine as engine_module
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
+from tickboard.expressions.functions import absent
 from tickboard.hub.encodings import whole
 from tickboard.metrics.handles import Counter, Gauge, Histogram
 from tickboard.metrics.registry import Registry
@@ -291,3 +293,22 @@ def test_a_series_that_comes_and_leaves_between_two_ticks_does_not_keep_ticks_fr
     gauge.labels(mount="/").set(1)
     gauge.remove(mount="/")
     assert engine.tick(2.0, 1.0).seq == 2
+
+
+def test_an_empty_tick_takes_late_values_and_no_rule_sees_it() -> None:
+    registry = Registry()
+    cpu = registry.gauge("cpu")
+    engine = make_engine(registry, [Rule("cpu", absent(cpu), "gone", "info")], window_size=10)
+    cpu.set(1)
+    engine.tick(100.0, 1.0)
+    for time in (101.0, 102.0):
+        padding = engine.pad(time)
+        assert (padding.time, padding.events) == (time, [])
+        assert math.isnan(padding.row[0])
+    assert engine.intake.fill(np.array(cpu.columns), np.array([102.0]), np.array([[5.0]])) == 0
+    happened = engine.tick(103.0, 3.0)
+    assert (happened.seq, happened.events) == (4, [])
+    rows = engine.window.all().rows[:, cpu.columns[0]]
+    assert np.array_equal(rows, [1, math.nan, 5, 1], equal_nan=True)
+    # Spans count each tick as one interval.
+    assert engine.window.passed().tolist() == [0, 1, 1, 1]

@@ -157,6 +157,7 @@ class Engine:
         # room for all of them.
         revision, binding = self.registry.revision, self.registry.binding()
         self.window.reserve(self.registry.width)
+        self._passed_s = max(0.0, self._passed_s)
         # The time between two runs counts for the window's spans, but not for the intake, which waits for samples.
         seq = self.window.append(now, row, max(self._passed_s, now - self._last_time if self._resumes else 0.0))
         self._last_time, self._resumes = now, False
@@ -166,6 +167,22 @@ class Engine:
         unseen_s, self._unseen_s = self._unseen_s, 0.0
         self._events += self.alerts.evaluate(now, unseen_s, self.stats, binding, revision)
         return self._hand_over(TickResult(seq, now, row, self._events, self._amended, self._late, self._set_back_s))
+
+    def pad(self, time: float) -> TickResult:
+        """Make an empty tick for an instant that was missed, so that late values find it. Rules do not see it.
+
+        Args:
+            time: POSIX seconds, after the last tick's and before that of the next call of `tick`.
+        """
+        self.window.reserve(self.registry.width)
+        row = np.full(self.registry.width, np.nan)
+        seq = self.window.append(time, row, self.interval_s)
+        self._last_time = time
+        # The next tick counts the time since the last one that was no padding.
+        self._passed_s -= self.interval_s
+        self.intake.placement.now = time
+        self.stats.update()
+        return TickResult(seq, time, row, [])
 
     def _hand_over(self, result: TickResult) -> TickResult:
         self._events, self._amended, self._late, self._set_back_s = [], [], [], 0.0
@@ -309,7 +326,9 @@ class Engine:
             self.window.append(time, row)
             self.stats.update()
             self._last_time, self._resumes = time, True
-            rehearsal.tick(self.stats, self.registry.binding(), self.registry.revision)
+            if not np.isnan(values).all():
+                # In a tick that was only made for late values, nothing was absent.
+                rehearsal.tick(self.stats, self.registry.binding(), self.registry.revision)
         self.alerts.continue_waiting(rehearsal.alerts, self.stats)
         elsewhere = [place for place, key in enumerate(ticks.keys) if key not in columns]
         self._recall = Recall(1, [ticks.keys[place] for place in elsewhere], ticks.rows[:, elsewhere])

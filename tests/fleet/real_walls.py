@@ -11,6 +11,8 @@ import httpx
 from tests.fleet.comparing import Case, Found, Served
 from tests.serving import Server, serve, wait_for
 
+from tickboard.fleet.roster import Roster, beside_journal
+
 INTERVAL_MS = 200
 
 BOARD = f"""
@@ -83,6 +85,11 @@ class Process:
         answer.raise_for_status()
         return answer.json()
 
+    def wait_for_own_ticks(self, count: int) -> None:
+        """Wait until it has made more ticks."""
+        seq = self.json("/api/health")["seq"]
+        wait_for(lambda: self.json("/api/health")["seq"] >= seq + count)
+
     def served(self) -> Served:
         """Return it as what can be compared."""
         return Served(self.name, self.url, "")
@@ -103,7 +110,8 @@ class Walls:
             file.write_text(BOARD.replace("NAME", name))
             self.hosts[name] = Process("run", str(file), state=folder / f"{name}.sqlite", name=name)
         urls = [host.url for host in self.hosts.values()]
-        self.wall = Process("follow", *urls, "--interval", str(INTERVAL_MS), state=folder / "wall.sqlite")
+        self.state_file = folder / "wall.sqlite"
+        self.wall = Process("follow", *urls, "--interval", str(INTERVAL_MS), state=self.state_file)
 
     def state(self, name: str) -> str:
         """Return the state of a host, as the wall says."""
@@ -121,6 +129,11 @@ class Walls:
         """Wait until the wall has more ticks of a host."""
         until = self.newest(name) + count * INTERVAL_MS
         wait_for(lambda: self.newest(name) >= until)
+
+    def wait_until_kept(self, *names: str) -> None:
+        """Wait until the wall has stored these hosts."""
+        roster = beside_journal(self.state_file)
+        wait_for(lambda: roster.exists() and {each.about.name for each in Roster(roster).load()} >= set(names))
 
     def differences(self, name: str, start_ms: int, end_ms: int) -> list[str]:
         """Return how a host differs on the wall in a range of time."""

@@ -46,3 +46,36 @@ def test_a_wall_shows_its_hosts_in_one_table(tmp_path: Path) -> None:
             "value": ["host", "env"],
             "disk": ["host", "env", "mount"],
         }
+
+
+def test_a_wall_that_was_stopped_makes_up_for_its_ticks(tmp_path: Path) -> None:
+    with running(tmp_path, "a") as walls:
+        walls.wait_for_ticks("a", 5)
+        start = walls.newest("a")
+        walls.wall.send(signal.SIGSTOP)
+        # Longer than the window, so that the host no longer has all of it in its own.
+        walls.hosts["a"].wait_for_own_ticks(70)
+        walls.wall.send(signal.SIGCONT)
+        walls.wait_for_ticks("a", 75)
+        walls.wait_until_equal("a", start)
+        assert walls.wall.json("/api/hosts")["hosts"][0]["since"] <= walls.wall.json("/api/hosts")["hosts"][0]["seen"]
+
+
+def test_a_wall_that_is_killed_reads_from_its_hosts_what_it_missed(tmp_path: Path) -> None:
+    with running(tmp_path, "a", "b") as walls:
+        for name in ("a", "b"):
+            walls.wait_for_ticks(name, 5)
+        start = walls.newest("a")
+        # The hosts are kept every ten seconds.
+        walls.wait_until_kept("a", "b")
+        walls.wall.end(signal.SIGKILL)
+        walls.hosts["a"].wait_for_own_ticks(80)
+        walls.hosts["b"].end(signal.SIGKILL)
+        walls.wall.start()
+        for name in ("a",):
+            walls.wait_for_ticks(name, 5)
+            walls.wait_until_equal(name, start)
+        walls.wait_for_state("b", "gone")
+        walls.hosts["b"].start()
+        walls.wait_for_ticks("b", 5)
+        walls.wait_until_equal("b", start)

@@ -507,3 +507,50 @@ def test_a_board_that_ticks_in_a_test_touches_no_history(path: Path) -> None:
     board.gauge("cpu").set(1)
     board.tick()
     assert not path.exists()
+
+
+def test_a_padded_run_has_empty_ticks_since_the_last_one_for_values_that_come_late(path: Path) -> None:
+    first = Bench(path)
+    cpu = first.registry.gauge("cpu")
+    for value in range(3):
+        cpu.set(value)
+        first.tick()
+    asyncio.run(first.recorder.close())
+    second = Bench(path, "f", first=first.time + 20)
+    second.intake.placement.late_s = second.recorder.late_s
+    cpu = second.registry.gauge("cpu")
+    second.recorder.refill(second.engine, 10, second.time, padded=True)
+    assert second.engine.window.times().tolist() == [second.time - back for back in range(10, 0, -1)]
+    columns = np.array(cpu.columns, np.intp)
+    times = np.array([first.time + 1, second.time - 2])
+    second.tick()
+    assert second.intake.fill(columns, times, np.array([[7.0], [8.0]])) == 0
+    second.tick()
+    found = second.recorder.history.read(Question((), int(first.time - 60) * 1000, int(second.time + 60) * 1000, 5000))
+    [one] = found.series
+    known = ~np.isnan(one.avg)
+    assert dict(zip(found.times[known].tolist(), one.avg[known].tolist(), strict=True)) == {
+        int((first.time - 2) * 1000): 0,
+        int((first.time - 1) * 1000): 1,
+        int(first.time * 1000): 2,
+        int((first.time + 1) * 1000): 7,
+        int((first.time + 18) * 1000): 8,
+    }
+    assert not second.problems
+
+
+def test_the_first_run_has_nothing_to_pad(path: Path) -> None:
+    bench = Bench(path)
+    bench.recorder.refill(bench.engine, 10, bench.time, padded=True)
+    assert bench.engine.seq == 0
+
+
+def test_an_empty_tick_that_cannot_be_recorded_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(path)
+    bench.tick()
+    padding = bench.engine.pad(bench.time + 1)
+    bench.recorder.pad(bench.engine, padding, 1000)
+    assert not bench.problems
+    monkeypatch.setattr(bench.recorder.history, "append", lambda *_: 1 / 0)
+    bench.recorder.pad(bench.engine, padding, 1000)
+    assert "ZeroDivisionError" in bench.problems[SOURCE].message

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +18,13 @@ from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.engine import Engine, TickResult
 from tickboard.fleet.fleet import Fleet
 from tickboard.fleet.follow_options import FollowOptions
+from tickboard.history.options import HistoryOptions
 from tickboard.hub import readers
 from tickboard.hub.hub import Hub
 from tickboard.metrics.registry import Registry
 from tickboard.running import runner as runner_module
 from tickboard.running.announcer import Announcer
+from tickboard.running.recorder import TickRecorder
 from tickboard.running.runner import Runner
 from tickboard.running.sampling import Sampler
 from tickboard.schedule import parse
@@ -39,6 +42,7 @@ class Bench:
         self.samplers: list[Sampler] = []
         self.ticks: list[TickResult] = []
         self.fleet: Fleet | None = None
+        self.recorder: TickRecorder | None = None
         self._more = asyncio.Condition()
         publish = self.hub.publish
 
@@ -83,6 +87,7 @@ class Bench:
             interval_ms=self.interval_ms,
             alert_check_s=1,
             fleet=self.fleet,
+            recorder=self.recorder,
         )
         runner.start()
         try:
@@ -558,3 +563,33 @@ async def test_values_of_hosts_that_cannot_be_collected_are_reported_and_ticks_g
     failing = False
     await bench.run(lambda: len(seen) == 2)
     assert seen[1] is None
+
+
+async def test_a_wall_makes_up_for_the_ticks_that_it_missed_with_empty_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "STEP_PADDED", 1)
+    bench = Bench(interval_ms=20)
+    bench.follow()
+    bench.recorder = TickRecorder.open(HistoryOptions(str(tmp_path / "ticks.sqlite")), bench.hub.problems)
+    value = bench.registry.gauge("value")
+    value.set(1)
+    stopped = False
+
+    def stop() -> bool:
+        """Stand still once for longer than the window, as a process that is stopped."""
+        nonlocal stopped
+        if len(bench.ticks) >= 3 and not stopped:
+            stopped = True
+            time.sleep(bench.interval_ms / 1000 * (bench.engine.window.capacity + 20))
+        return len(bench.ticks) > bench.engine.window.capacity + 2
+
+    runner = await bench.run(stop)
+    empty = np.array([np.isnan(tick.row).all() for tick in bench.ticks])
+    assert runner.ticks_skipped >= bench.engine.window.capacity
+    assert empty.sum() >= bench.engine.window.capacity - 1
+    assert set(np.round(np.diff(bench.engine.window.times()) * 1000).tolist()) == {bench.interval_ms}
+    assert bench.recorder is not None
+    await bench.recorder.close()
+    assert bench.recorder.history.status().dropped == 0
+    assert not bench.hub.problems

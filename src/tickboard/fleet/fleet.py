@@ -4,18 +4,25 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tickboard.alerting.log import AlertLog
 from tickboard.fleet.alerts import EventKeeping, FollowedAlerts
+from tickboard.fleet.filling import Filler
 from tickboard.fleet.follow_options import FollowOptions, host_addresses
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.host import FollowedHost
+from tickboard.fleet.keeping import KeptHosts
 from tickboard.fleet.link import Link
 from tickboard.fleet.nats_options import NatsOptions
 from tickboard.loop.supervisor import Supervisor
 from tickboard.metrics.intake import Intake
+from tickboard.output.secrets import public
 from tickboard.problems import Reporter
 from tickboard.wire import HostList
+
+KEEPING = "keeping the list of hosts"
+"""The source of problems of the part that stores the hosts."""
 
 WAIT_S = 0.1
 """How long a tick of the wall waits for those of its hosts, after it is due; at most half its interval."""
@@ -32,6 +39,7 @@ class Fleet:
         log: returns the wall's log of alerts.
         publishing: publishes the alerts of the hosts.
         nats: how to reach the NATS servers whose hosts are followed; None: there are none.
+        roster: the file in which the hosts are kept; None: they are not.
 
     Attributes:
         nats: as given.
@@ -52,6 +60,7 @@ class Fleet:
         log: Callable[[], AlertLog],
         publishing: EventKeeping,
         nats: NatsOptions | None = None,
+        roster: Path | None = None,
     ) -> None:
         self.options = options
         self.nats = nats
@@ -60,12 +69,15 @@ class Fleet:
         self._problems = problems
         self._supervisor: Supervisor | None = None
         self._alerts = FollowedAlerts(log, publishing, problems)
+        self._filler = Filler(follower := Follower(intake, problems, interval_ms), interval_ms)
         self._forgetting: set[asyncio.Task[None]] = set()
-        follower = self.follower = Follower(intake, problems, interval_ms)
+        self.follower = follower
         follower.on_complete = self._completed
         follower.on_change = self._changed
         follower.on_heard = self._alerts.heard
         follower.on_forget = self._forgot
+        self._kept = KeptHosts(roster, follower, interval_ms, problems)
+        self._kept.load({public(each.url) for each in self._addresses})
         self._complete = asyncio.Event()
         self._wait_s = min(WAIT_S, interval_ms / 2000)
 
@@ -79,6 +91,8 @@ class Fleet:
         for host in self.hosts.values():
             # Those that it knows from before it was stopped.
             self._changed(host)
+        self._supervisor.start("holes in the ticks of hosts", self._filler.run)
+        self._supervisor.start(KEEPING, self._kept.run)
         for address in self._addresses:
             link = HttpLink(address.url, address.token, self.follower)
             self._supervisor.start(f"host {link.address}", link.run)
@@ -98,6 +112,7 @@ class Fleet:
         if supervisor is not None:
             await supervisor.stop()
             await self._alerts.stop()
+            await self._kept.store()
 
     def bind(self, intake: Intake) -> None:
         """Go on with another board, which replaces the one before."""
@@ -134,7 +149,8 @@ class Fleet:
                     await self._complete.wait()
 
     def collect(self, due: float) -> None:
-        """Write the values of all hosts for the wall's tick that is due; see `Follower.collect`."""
+        """Write the values of all hosts for the wall's tick that is due, and those that were missing before."""
+        self._filler.write()
         self.follower.collect(due)
 
     def _completed(self) -> None:
@@ -143,6 +159,8 @@ class Fleet:
     def _changed(self, host: FollowedHost) -> None:
         if host.link is not None:
             self._alerts.follow(host.name, host.link, host.labels, host.clock.shift_ms)
+        if len(host.holes):
+            self._filler.wake()
 
     def _forgot(self, name: str) -> None:
         task = asyncio.create_task(self._alerts.forget(name))

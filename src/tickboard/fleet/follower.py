@@ -21,14 +21,16 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from tickboard.client.decoder import Tick
+from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.errors import InputError, LiveHostError
 from tickboard.expressions.alignment import Columns, Floats
 from tickboard.fleet.host import LATE_TICKS, MAX_EARLY, FollowedHost
 from tickboard.fleet.host_series import HostSeries
+from tickboard.fleet.late_batches import LateBatch
 from tickboard.fleet.link import Link
 from tickboard.fleet.messages import PROTOCOL, check_name
 from tickboard.metrics.intake import Intake
+from tickboard.metrics.placement import MAX_LATE
 from tickboard.problems import Reporter
 from tickboard.wire import About, HostInfo, HostList, HostState, RuleInfo, encode, timestamp
 
@@ -146,13 +148,13 @@ class Follower:
             return
         host.about = about
         low_ms, high_ms = INTERVALS_MS
-        self._note(host, INTERVAL, "" if low_ms <= about.interval_ms <= high_ms else "its interval is impossible")
+        self.note(host, INTERVAL, "" if low_ms <= about.interval_ms <= high_ms else "its interval is impossible")
         host.interval_ms = min(max(low_ms, about.interval_ms), high_ms)
         newer = about.protocol > PROTOCOL
-        self._note(host, PROTOCOL_NOTE, "it is newer than this wall: update the wall" if newer else "")
+        self.note(host, PROTOCOL_NOTE, "it is newer than this wall: update the wall" if newer else "")
         self._series.introduce(host, about)
         self._columns = self._rules = None
-        self._change(host)
+        self.change(host)
         self.on_change(host)
 
     def ticked(self, link: Link, tick: Tick) -> None:
@@ -166,7 +168,7 @@ class Follower:
         if tick.series is not host.series and tick.series != host.series:
             self._series.bind(host, tick.series)
             self._columns = None
-            self._change(host)
+            self.change(host)
         time_ms = round(tick.time * 1000)
         if tick.epoch != host.epoch and host.epoch:
             # The host was restarted, maybe with another clock, or its clock was set.
@@ -206,7 +208,7 @@ class Follower:
             before = host.clock.shift_ms, host.clock.ahead_s
             host.clock.compare(self._now() - clock, self._clock())
             if (host.clock.shift_ms, host.clock.ahead_s) != before:
-                self._change(host)
+                self.change(host)
                 self.on_change(host)
             self._place_early(host)
             self._see_unseen(host, seq, round(clock * 1000))
@@ -222,7 +224,7 @@ class Follower:
             if host.why != why:
                 host.why = why
                 if host.state != "live":
-                    self._change(host)
+                    self.change(host)
             return
         before = self._unknown.get(link)
         if before is None or before[0] != why:
@@ -244,11 +246,12 @@ class Follower:
         if host.about is not None:
             self._series.introduce(host, host.about)
         self._columns = None
-        self._change(host)
+        self.change(host)
 
     def bind(self, intake: Intake) -> None:
         """Go on with the intake of another board, which replaces the one before."""
         self._intake, self._series = intake, HostSeries(intake)
+        self._late, self._late_ticks = {}, 0
         for host in self.hosts.values():
             self._series.again(host)
         self._columns = None
@@ -278,6 +281,32 @@ class Follower:
         if len(up):
             self._series.source.set(up, [host.up_value for host in self.hosts.values() if host.up >= 0])
         self._begin_next()
+
+    # --- for what fills holes ---
+
+    @property
+    def newest_ms(self) -> int:
+        """The wall's newest instant, POSIX milliseconds."""
+        return self._next_ms - self._interval_ms
+
+    @property
+    def oldest_ms(self) -> int:
+        """The time of the oldest tick that the wall keeps, POSIX milliseconds; 0: it has none yet."""
+        oldest = self._intake.placement.oldest_total()
+        return round(oldest * 1000) if isfinite(oldest) else 0
+
+    @property
+    def room_for_late(self) -> int:
+        """How many late values can be written before the wall's next tick."""
+        return MAX_LATE - self._intake.placement.waiting
+
+    def column_of(self, host: FollowedHost, one: WatchedSeries) -> int:
+        """Return the column of a series of a host, which may be one that it does not have any more; -1: refused."""
+        return self._series.column_of(host, one)
+
+    def fill(self, batch: LateBatch) -> None:
+        """Write values to the wall's ticks of their instants."""
+        self.dropped += self._intake.fill(batch.columns, batch.instants / 1000, batch.rows)
 
     def forget(self, name: str) -> None:
         """Forget a host that is not there any more.
@@ -331,10 +360,10 @@ class Follower:
             self._twice[link] = about
             same = host.about is not None and host.about.id == about.id
             why = "it is followed twice" if same else "another host has its name: give one of them another name"
-            self._note(host, TWICE, f"{why} ({link.address})")
+            self.note(host, TWICE, f"{why} ({link.address})")
             return None
         if self._twice.pop(link, None) is not None and host is not None:
-            self._note(host, TWICE, "")
+            self.note(host, TWICE, "")
         if host is None and (host := self._new_host(about.name)) is None:
             return None
         if host.link is not None:
@@ -376,18 +405,20 @@ class Follower:
     def _set_state(self, host: FollowedHost, state: HostState, since: float) -> None:
         if host.state != state:
             host.state, host.since = state, since
-            self._change(host)
+            self.change(host)
 
-    def _change(self, host: FollowedHost) -> None:
+    def change(self, host: FollowedHost) -> None:
+        """Note that a host has changed, for those who ask what has."""
         self.revision += 1
         host.revision = self.revision
 
-    def _note(self, host: FollowedHost, about: str, text: str) -> None:
+    def note(self, host: FollowedHost, about: str, text: str) -> None:
+        """Note what somebody has to fix about a host; an empty text: nothing any more."""
         if host.notes.get(about, "") != text:
             host.notes.pop(about, None)
             if text:
                 host.notes[about] = text
-            self._change(host)
+            self.change(host)
 
     def _hear(self, host: FollowedHost) -> None:
         host.heard, host.seen = self._elapsed(), self._now()

@@ -62,6 +62,10 @@ class Holes:
             ]
         self._holes = left
 
+    def clear(self) -> None:
+        """Forget all."""
+        self._holes = []
+
     def forget_before(self, time_ms: int) -> bool:
         """Forget what is older than a time, and return whether that was anything."""
         before = self._holes

@@ -95,6 +95,17 @@ class HostSeries:
         _note(host, RENAMED, renamed.values())
         host.use([made[one.key][0] if one.key in made else REFUSED for one in series])
 
+    def column_of(self, host: FollowedHost, one: WatchedSeries) -> int:
+        """Return the column of a series of a host, which is made if the host had it once; `REFUSED` or below: none."""
+        if (made := host.made.get(one.key)) is not None:
+            return made[0]
+        known = self._source.known.get((host.name, one.key), REFUSED)
+        if known >= 0:
+            return known
+        assert host.about is not None
+        metric = next((each for each in host.about.metrics if each.name == one.name), None)
+        return self._make(host, one.key, *self._described(host, one, metric), {}, {})
+
     def remove(self, host: FollowedHost) -> None:
         """Remove all series of a host."""
         columns = [column for column, _ in host.made.values()]

@@ -82,6 +82,11 @@ class History:
         return self._writing.writer is not None
 
     @property
+    def newest_ms(self) -> int:
+        """The time of the newest tick in the file when it was opened, POSIX milliseconds; 0: it had none."""
+        return 0 if self._writing.writer is None else self._writing.writer.opened_ms
+
+    @property
     def damaged(self) -> Path | None:
         """The path that a damaged file was moved to; None if there was none."""
         return None if self._writing.writer is None else self._writing.writer.damaged

@@ -1,5 +1,6 @@
 """Ticks of an earlier run or board that a window begins with, and their series that have not returned yet."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,9 @@ from tickboard.expressions.alignment import Labels
 from tickboard.metrics.late import Columns
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.window import Floats
+
+HALF = 0.5
+"""Instants that are closer than half an interval are the same."""
 
 Key = tuple[str, Labels]
 """A metric's name and the labels of one of its series."""
@@ -29,6 +33,17 @@ class EarlierTicks(Struct, frozen=True, eq=False):
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def padded(self, since: float, until: float, interval_s: float) -> "EarlierTicks":
+        """Return the ticks with empty ones at all other instants between two times, the second exclusive."""
+        instants = np.arange(math.ceil(since / interval_s - HALF), math.ceil(until / interval_s - HALF)) * interval_s
+        places = np.searchsorted(self.times, instants)
+        before = np.concatenate([self.times, [np.inf]])[places] - instants
+        after = instants - np.concatenate([[-np.inf], self.times])[places]
+        added = instants[(before > HALF * interval_s) & (after > HALF * interval_s)]
+        order = np.argsort(times := np.concatenate([self.times, added]), kind="stable")
+        rows = np.concatenate([self.rows, np.full((len(added), len(self.keys)), np.nan)])
+        return EarlierTicks(times[order], self.keys, rows[order])
 
     def last(self, ticks: int) -> "EarlierTicks":
         """Return the newest ticks, as many as there are."""

@@ -144,7 +144,9 @@ class Placement:
         window, known = self._window, ~np.isnan(rows)
         assert window is not None
         history = window.times()
-        before = self._is_before_window(times)
+        # The oldest tick of a full window leaves it with the next one.
+        first = int(len(history) == window.capacity)
+        before = times < (history[first] - HALF_MS if len(history) > first else -np.inf)
         dropped = self._keep_rows(columns, times[before], rows[before])
         for index in np.flatnonzero(~before & known.any(axis=1)).tolist():
             time, here = float(times[index]), known[index]

@@ -51,6 +51,12 @@ READ_S = 15.0
 STEP_LATE = 200
 """How many late ticks are amended in one step before other work may run: about 2 ms."""
 
+MAX_PADDED = 86_400
+"""The most empty ticks that are recorded for the time between two runs."""
+
+NO_SERIES = Layout((), np.empty(0, np.intp))
+"""Of empty ticks: the series of late values are added when they come."""
+
 STEP_SERIES = 5_000
 """How many series are described in one step before other work may run: about 1 ms."""
 
@@ -106,19 +112,27 @@ class TickRecorder:
         self._loop = asyncio.get_running_loop()
         self._show()
 
-    def refill(self, engine: Engine, span_s: float, now: float) -> None:
+    def refill(self, engine: Engine, span_s: float, now: float, *, padded: bool = False) -> None:
         """Fill the window of a new run with the ticks of its span before now. This blocks while it reads.
 
         Args:
             engine: the new engine, before its first tick.
             span_s: the window's length in seconds.
             now: POSIX seconds.
+            padded: whether the time since the last run gets empty ticks, in the window and in the history, for values
+                that come late.
         """
         if not self.history.is_open:
             return
         start_ms, now_ms = milliseconds(now - span_s), milliseconds(now)
         try:
-            engine.refill(_answered(lambda: self._earlier(engine, start_ms, now_ms)))
+            # Before the history is padded, or the last tick is not the last run's.
+            last_ms = self.history.newest_ms
+            earlier = _answered(lambda: self._earlier(engine, start_ms, now_ms))
+            if padded and last_ms:
+                self._pad(engine, last_ms, now_ms)
+                earlier = earlier.padded(max(start_ms, last_ms) / 1000, now, engine.interval_s)
+            engine.refill(earlier)
         except Exception as error:  # noqa: BLE001  # the window begins without them
             self._failed(error)
 
@@ -132,6 +146,28 @@ class TickRecorder:
             if self._failure is not None:
                 self._failure = None
                 self._show()
+
+    def pad(self, engine: Engine, tick: TickResult, interval_ms: int) -> None:
+        """Append an empty tick, as `Engine.pad` makes it, to the history. Raises nothing."""
+        try:
+            self._begin(engine, interval_ms)
+            self.history.append(tick.seq, tick.time, NO_SERIES, tick.row)
+        except Exception as error:  # noqa: BLE001  # as in `record`
+            self._failed(error)
+
+    def _pad(self, engine: Engine, last_ms: int, now_ms: int) -> None:
+        """Append empty ticks between two runs to the history."""
+        interval_ms = round(engine.interval_s * 1000)
+        first, end = last_ms // interval_ms + 1, -(-now_ms // interval_ms)
+        self.history.begin(f"{engine.epoch}.0", interval_ms, engine.window.capacity)
+        for seq, instant in enumerate(range(max(first, end - MAX_PADDED), end), 1):
+            self.history.append(seq, instant * interval_ms / 1000, NO_SERIES, np.empty(0))
+
+    def _begin(self, engine: Engine, interval_ms: int) -> None:
+        """Begin the engine's epoch in the history, unless it has."""
+        if self._epoch != engine.epoch:
+            self.history.begin(engine.epoch, interval_ms, engine.window.capacity)
+            self._epoch = engine.epoch
 
     def _earlier(self, engine: Engine, start_ms: int, now_ms: int) -> EarlierTicks:
         """Return the ticks of a span; their means if there are more than the window holds."""
@@ -158,9 +194,7 @@ class TickRecorder:
 
     def _record(self, engine: Engine, tick: TickResult, interval_ms: int) -> Iterator[None]:
         layout = yield from self._layout_of(engine.registry)
-        if self._epoch != engine.epoch:
-            self.history.begin(engine.epoch, interval_ms, engine.window.capacity)
-            self._epoch = engine.epoch
+        self._begin(engine, interval_ms)
         # A series may have appeared since the row was made.
         width = max(len(tick.row), int(layout.columns.max(initial=-1)) + 1)
         self.history.append(tick.seq, tick.time, layout, widened(tick.row, width, np.nan))

@@ -39,6 +39,10 @@ BEAT_S = 1.0
 TICKS = "ticks"
 """The source of problems of the ticks themselves."""
 
+MAX_PADDED, STEP_PADDED = 14_400, 20
+"""The most ticks that a wall which was stopped makes up for; and how many of those that nobody is sent it makes in one
+step before other work may run."""
+
 HOSTS = "values of hosts"
 """The source of problems of the values that the board's hosts send."""
 
@@ -128,15 +132,22 @@ class Runner:
 
     async def _make_ticks(self) -> None:
         rounds, collecting = Rounds(TICKS, self._problems), Rounds(HOSTS, self._problems)
+        padding = Rounds(f"{TICKS} that were missed", self._problems)
         # Samplers, ticks and checks follow the wall clock.
-        last = last_due = time.time()
+        begun = last = last_due = time.time()
         last_made = last_woke = time.monotonic()
         while True:
             due = await sleep_until_next(self._tick_schedule, last)
             woke = time.monotonic()
-            self.ticks_skipped += skipped(self._tick_schedule, last_due, due, woke - last_woke, self._interval_s)
+            missed = skipped(self._tick_schedule, last_due, due, woke - last_woke, self._interval_s)
+            self.ticks_skipped += missed
+            if last_due == begun and self._engine.last_time is not None:
+                # Since the window was filled with the ticks of an earlier run, nobody has counted.
+                missed = self._tick_schedule.missed(self._engine.last_time, due) - 1
             await self._wait_for_samplers(last_due, due)
             if self._fleet is not None:
+                with padding.reported():
+                    await self._pad(due, missed)
                 await self._fleet.wait(due)
                 with collecting.reported():
                     self._fleet.collect(due)
@@ -158,6 +169,22 @@ class Runner:
             # The tick exists even if publishing it has failed.
             if self._recorder is not None:
                 await _run_through(self._recorder.record(self._engine, happened, self._interval_ms))
+
+    async def _pad(self, due: float, missed: int) -> None:
+        """Make empty ticks for the instants before one that were missed: hosts have their values, which come late."""
+        if self._engine.last_time is None:
+            return
+        for number in range(min(missed, MAX_PADDED), 0, -1):
+            instant = round(due * 1000 - number * self._interval_ms) / 1000
+            if instant <= self._engine.last_time:
+                continue
+            happened = self._engine.pad(instant)
+            if self._recorder is not None:
+                self._recorder.pad(self._engine, happened, self._interval_ms)
+            if number < self._engine.window.capacity:
+                await _run_through(self._hub.publish(happened))
+            elif not number % STEP_PADDED:
+                await asyncio.sleep(0)
 
     def _report_clock(self, set_back_s: float, made: float) -> None:
         """Report for a while that the wall clock was set back: nobody has to fix it, but the charts start over."""

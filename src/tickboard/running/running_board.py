@@ -219,9 +219,10 @@ class RunningBoard:
         engine.alerts.log.keeping = Keeping(_alerts_s(history))
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
         if (recorder := TickRecorder.open(history, hub.problems)) is not None:
-            recorder.refill(engine, settings.window_size * settings.interval_ms / 1000, time.time())
+            span_s = settings.window_size * settings.interval_ms / 1000
+            recorder.refill(engine, span_s, time.time(), padded=declared.follow.is_wanted)
         announcer = Announcer(hub, journal)
-        fleet = _fleet(declared, settings, hub, announcer)
+        fleet = _fleet(declared, settings, hub, announcer, journal)
         return cls(declared, settings, engine, hub, announcer, recorder=recorder, fleet=fleet)
 
     def report(self, source: str, message: str | None) -> None:
@@ -266,7 +267,7 @@ class RunningBoard:
         fleet = self.fleet
         wanted = (declared.follow, _followed_nats(declared), settings.interval_ms)
         if fleet is None or wanted != (fleet.options, fleet.nats, fleet.interval_ms):
-            fleet = _fleet(declared, settings, self.hub, self._announcer)
+            fleet = _fleet(declared, settings, self.hub, self._announcer, self._announcer.journal)
         if history is not None:
             self.engine.alerts.log.keeping.keep_s = _alerts_s(history)
             if self._recorder is not None:
@@ -395,10 +396,14 @@ def _engine(declared: BoardSpec, settings: Settings, epoch: str, alert_log: Aler
     return engine
 
 
-def _fleet(declared: BoardSpec, settings: Settings, hub: Hub, announcer: Announcer) -> "Fleet | None":
+def _fleet(
+    declared: BoardSpec, settings: Settings, hub: Hub, announcer: Announcer, journal: Journal | None
+) -> "Fleet | None":
+    """Return the hosts that a board follows; None: it follows none. They are kept beside the journal."""
     if not declared.follow.is_wanted:
         return None
     from tickboard.fleet.fleet import Fleet
+    from tickboard.fleet.roster import beside_journal
 
     return Fleet(
         declared.follow,
@@ -408,6 +413,7 @@ def _fleet(declared: BoardSpec, settings: Settings, hub: Hub, announcer: Announc
         lambda: hub.engine.alerts.log,
         announcer,
         _followed_nats(declared),
+        None if journal is None else beside_journal(journal.path),
     )
 
 

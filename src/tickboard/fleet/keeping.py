@@ -1,0 +1,110 @@
+"""Keeping what a wall knows of its hosts: the hosts of an earlier run, and storing those of this one now and then."""
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+
+from tickboard.errors import JournalError
+from tickboard.fleet.clock import HostClock
+from tickboard.fleet.follower import Follower
+from tickboard.fleet.holes import Holes
+from tickboard.fleet.host import FollowedHost
+from tickboard.fleet.roster import HostPlace, KnownHost, Roster
+from tickboard.problems import Reporter
+
+SOURCE = "list of hosts"
+"""The source of the problem that the hosts are not kept."""
+
+EVERY_S = 10.0
+"""Seconds between two times that hosts are stored."""
+
+AGAIN_MS = 15_000
+"""So much of each host is read again after a restart, since the last ticks may not have reached the wall's disk."""
+
+
+class KeptHosts:
+    """Keeps the hosts of a follower.
+
+    Args:
+        path: the file; None: they are not kept.
+        follower: has the hosts.
+        interval_ms: milliseconds between two ticks of the wall.
+        problems: where it is reported that they are not kept.
+    """
+
+    def __init__(self, path: Path | None, follower: Follower, interval_ms: int, problems: Reporter) -> None:
+        self._roster = None if path is None else Roster(path)
+        self._follower = follower
+        self._interval_ms = interval_ms
+        self._problems = problems
+        self._stored: dict[str, HostPlace] = {}
+
+    def load(self, addresses: Collection[str]) -> None:
+        """Add the hosts of an earlier run to the follower. This blocks.
+
+        Args:
+            addresses: of the hosts that are followed over HTTP; others that were reached over HTTP are forgotten.
+        """
+        if self._roster is None:
+            return
+        try:
+            known = self._roster.load()
+        except JournalError as error:
+            self._problems.report(SOURCE, str(error))
+            return
+        for each in known:
+            self._stored[each.about.name] = each.place
+            if each.place.kind != "http" or each.place.address in addresses:
+                self._follower.add_known(self._host(each))
+
+    async def run(self) -> None:
+        """Store the hosts now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self.store()
+
+    async def store(self) -> None:
+        """Store what has changed of the hosts."""
+        if self._roster is None:
+            return
+        places = {name: _place(host) for name, host in self._follower.hosts.items() if host.about is not None}
+        changed = [
+            KnownHost(about, place)
+            for name, place in places.items()
+            if self._stored.get(name) != place and (about := self._follower.hosts[name].about) is not None
+        ]
+        forgotten = self._stored.keys() - places.keys()
+        try:
+            await asyncio.to_thread(self._roster.save, changed, forgotten)
+        except JournalError as error:
+            self._problems.report(SOURCE, str(error))
+            return
+        self._stored = places
+        self._problems.clear(SOURCE)
+
+    def _host(self, known: KnownHost) -> FollowedHost:
+        """Return a host as it was in the earlier run."""
+        about, place = known.about, known.place
+        host = FollowedHost(about.name, self._interval_ms, place.since)
+        host.about = about
+        host.interval_ms = about.interval_ms
+        host.state = place.state if place.state in {"gone", "left"} else "waiting"
+        host.seen = place.seen
+        host.clock = HostClock(self._interval_ms, place.shift_ms)
+        host.ticked_ms = max(0, place.ticked_ms - AGAIN_MS)
+        host.holes = Holes(place.holes)
+        return host
+
+
+def _place(host: FollowedHost) -> HostPlace:
+    address, kind = ("", "") if host.link is None else (host.link.address, host.link.kind)
+    return HostPlace(
+        host.state,
+        host.since,
+        host.seen,
+        host.ticked_ms,
+        host.clock.shift_ms,
+        list(host.holes),
+        address,
+        kind,
+    )

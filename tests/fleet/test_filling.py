@@ -1,0 +1,253 @@
+"""Holes are filled from the hosts' own histories, and a host that cannot be asked is asked again."""
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from starlette.types import Receive, Scope, Send
+from tests.fleet.following import START, FakeHost, FakeLink, Wall
+
+from tickboard.client.history_format import decode
+from tickboard.errors import LiveHostError
+from tickboard.fleet import filling as module
+from tickboard.fleet.filling import Filler
+from tickboard.history.answers import Answer, Buckets, Tier
+from tickboard.history.encodings import binary_pieces
+from tickboard.times import parse_time
+
+KEY = 'cpu_usage{host="web-1"}'
+
+
+class HistoryLink(FakeLink):
+    """A link to a host that keeps a history: the value of each second is its number since the start."""
+
+    def __init__(self, address: str = "http://a:3000") -> None:
+        super().__init__(address)
+        self.asked: list[tuple[int, int]] = []
+        self.status = 200
+        self.tier: Tier = "raw"
+        self.body: bytes | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
+        assert (scope["path"], asked["metrics"], asked["format"]) == ("/api/history", "cpu_usage", "binary")
+        start_ms, end_ms = (parse_time(name, asked[name], 0) for name in ("from", "to"))
+        self.asked.append((start_ms - round(START * 1000), end_ms - round(START * 1000)))
+        await self.answers.wait()
+        body = self.body if self.body is not None else self._answer(start_ms, end_ms)
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    def _answer(self, start_ms: int, end_ms: int) -> bytes:
+        times = np.arange(-(-start_ms // 1000) * 1000, end_ms, 1000)
+        values = times / 1000 - START
+        buckets = Buckets("cpu_usage", (), "%", values, values, values, np.ones(len(values), np.int64))
+        return b"".join(binary_pieces(Answer(start_ms, end_ms, 1000, self.tier, times, (buckets,))))
+
+
+class Filling:
+    """A wall whose holes are filled, and one host that it has missed ticks of."""
+
+    def __init__(self, window: int = 20, **about: object) -> None:
+        self.wall = Wall(window)
+        self.wall.intake.placement.late_s = 10_000.0
+        self.link = HistoryLink()
+        self.host = FakeHost(self.wall, link=self.link)
+        described = replace(self.host.about(), **about)
+        self.filler = Filler(self.wall.follower, 1000)
+        self.wall.follower.on_change = lambda host: self.filler.wake()
+        self.wall.follower.introduced(self.link, described)
+        self.host.beat()
+
+    def miss(self, ticks: int) -> None:
+        """Make ticks of the wall without the host's, between two that it has."""
+        self.host.tick(self.wall.due + 1, 0)
+        for _ in range(ticks + 1):
+            self.wall.tick()
+            self.host.beat()
+        self.host.tick(self.wall.due + 1, 99)
+        self.wall.tick()
+
+    async def run(self, until: Callable[[], object]) -> None:
+        running = asyncio.create_task(self.filler.run())
+        try:
+            async with asyncio.timeout(30):
+                while not until():
+                    await asyncio.sleep(0.001)
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+    async def until_given_up(self) -> None:
+        """Wait until no hole is left to fill."""
+        await self.run(lambda: not len(self.host.host.holes))
+
+    async def fill(self) -> None:
+        """Fill all holes."""
+
+        def is_filled() -> bool:
+            self.filler.write()
+            return not len(self.host.host.holes)
+
+        await self.run(is_filled)
+        self.wall.tick()
+
+    @property
+    def note(self) -> str:
+        return self.wall.info("web-1").problem
+
+
+async def test_a_hole_is_filled_from_the_hosts_history() -> None:
+    bench = Filling()
+    bench.miss(3)
+    await bench.fill()
+    assert bench.wall.values(KEY) == [None, 0, 3, 4, 5, 99, None]
+    assert bench.link.asked == [(2001, 6000)]
+    assert bench.wall.info("web-1").filling is None
+
+
+async def test_the_range_that_is_filled_is_shown() -> None:
+    bench = Filling()
+    bench.miss(3)
+    bench.link.answers.clear()
+    await bench.run(lambda: bench.link.asked)
+    assert bench.wall.info("web-1").filling is None
+    running = asyncio.create_task(bench.run(lambda: not len(bench.host.host.holes)))
+    async with asyncio.timeout(30):
+        while (filling := bench.wall.info("web-1").filling) is None:
+            await asyncio.sleep(0.001)
+    assert parse_time("to", filling.end, 0) - parse_time("from", filling.start, 0) == 4000
+    bench.link.answers.set()
+    async with asyncio.timeout(30):
+        while len(bench.host.host.holes):
+            bench.filler.write()
+            await asyncio.sleep(0.001)
+    await running
+
+
+async def test_a_long_hole_is_filled_in_parts_and_the_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICKS", 4)
+    bench = Filling(window=5)
+    bench.miss(9)
+    await bench.fill()
+    assert bench.link.asked == [(8001, 12_000), (4002, 8001), (2001, 4002)]
+    assert bench.wall.values(KEY) == [9, 10, 11, 99, None]
+    assert bench.wall.follower.dropped == 0
+
+
+async def test_a_host_without_history_keeps_its_gap_and_says_so() -> None:
+    for about, status in ({"keeps_history": False}, 200), ({}, 404):
+        bench = Filling(**about)
+        bench.link.status = status
+        bench.miss(2)
+        await bench.until_given_up()
+        assert "history: what the wall missed from 1970-01-12T13:46:42.000Z to 1970-01-12T13:46:45.000Z" in bench.note
+        assert bench.wall.info("web-1").filling is None
+
+
+async def test_a_host_without_an_overview_has_nothing_to_fill() -> None:
+    bench = Filling(metrics=[])
+    bench.miss(2)
+    await bench.run(lambda: not len(bench.host.host.holes))
+    assert (bench.link.asked, bench.note) == ([], "")
+
+
+@pytest.mark.parametrize("tier", ["minutes", "hours"])
+async def test_averages_are_no_ticks(tier: Tier) -> None:
+    bench = Filling()
+    bench.link.tier = tier
+    bench.miss(2)
+    await bench.fill()
+    assert bench.wall.values(KEY)[2:4] == [None, None]
+
+
+@pytest.mark.parametrize(("status", "body"), [(503, b"{}"), (200, b"nonsense"), (200, b"TBH1")])
+async def test_a_host_that_does_not_answer_is_asked_again(
+    status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
+    bench = Filling()
+    bench.link.status, bench.link.body = status, body
+    bench.miss(2)
+    await bench.run(lambda: len(bench.link.asked) == 3)
+    assert bench.wall.info("web-1").filling is None
+    bench.link.status, bench.link.body = 200, None
+    await bench.fill()
+    assert bench.wall.values(KEY)[2:4] == [3, 4]
+
+
+async def test_a_mistake_of_our_own_is_logged_and_the_others_are_filled(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
+    bench = Filling()
+    bench.miss(2)
+    monkeypatch.setattr(module, "decode", lambda body: 1 / 0)
+    await bench.run(lambda: "filling a hole of web-1 failed" in caplog.text)
+    monkeypatch.setattr(module, "decode", decode)
+    await bench.fill()
+
+
+async def test_a_host_that_is_gone_is_not_asked_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    bench = Filling()
+    bench.miss(2)
+    for _ in range(5):
+        bench.wall.tick()
+    assert bench.host.host.state == "gone"
+    looked = asyncio.create_task(bench.fill())
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+    assert bench.link.asked == []
+    bench.host.beat()
+    await looked
+    assert bench.wall.values(KEY)[2:4] == [3, 4]
+
+
+async def test_an_answer_of_a_host_that_was_forgotten_makes_no_series() -> None:
+    bench = Filling()
+    bench.miss(2)
+    await bench.run(lambda: bench.filler._filled)
+    with pytest.raises(LiveHostError):
+        bench.wall.follower.forget("web-1")
+    bench.wall.follower.said_bye(bench.link)
+    bench.wall.follower.forget("web-1")
+    bench.filler.write()
+    bench.wall.tick()
+    assert bench.wall.keys() == []
+
+
+async def test_what_the_wall_does_not_keep_is_not_asked_for() -> None:
+    bench = Filling(window=5)
+    bench.wall.intake.placement.late_s = 0.0
+    bench.miss(9)
+    await bench.fill()
+    assert bench.link.asked == [(7001, 12_000)]
+
+
+async def test_a_host_whose_board_has_another_interval_now_gives_no_ticks() -> None:
+    bench = Filling()
+    bench.host.host.interval_ms = 500
+    bench.host.tick(bench.wall.due + 1, 0)
+    for _ in range(3):
+        bench.wall.tick()
+        bench.host.beat()
+    bench.host.tick(bench.wall.due + 1, 1)
+    await bench.fill()
+    assert bench.wall.values(KEY)[2:4] == [3, 4]
+
+
+async def test_values_wait_for_room_in_the_next_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Filling()
+    bench.miss(2)
+    monkeypatch.setattr("tickboard.fleet.follower.MAX_LATE", 1)
+    await bench.run(lambda: bench.filler._filled)
+    bench.filler.write()
+    assert len(bench.host.host.holes)
+    monkeypatch.setattr("tickboard.fleet.follower.MAX_LATE", 100)
+    await bench.fill()

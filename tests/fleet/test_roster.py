@@ -1,0 +1,125 @@
+"""The hosts of a wall are kept across its restarts, and a file that cannot be used never stops it."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from tests.fleet.following import START, FakeHost, Wall
+
+from tickboard.errors import JournalError
+from tickboard.fleet import keeping
+from tickboard.fleet.keeping import AGAIN_MS, SOURCE, KeptHosts
+from tickboard.fleet.roster import HostPlace, KnownHost, Roster, beside_journal
+from tickboard.wire import About
+
+ABOUT = About("web-1", "id", "1.0", 1, "Web", 1000, {"env": "prod"})
+PLACE = HostPlace("live", 1.0, 2.0, 3_000, -1000, [(1, 5)], "http://a:3000", "http")
+
+
+def test_hosts_are_kept_and_forgotten(tmp_path: Path) -> None:
+    path = beside_journal(tmp_path / "wall.sqlite")
+    assert path.name == "wall.hosts.sqlite"
+    roster = Roster(path)
+    assert roster.load() == []
+    roster.save([KnownHost(ABOUT, PLACE), KnownHost(About("b", "x", "", 1, "", 1000), PLACE)], [])
+    moved = HostPlace("gone", 9.0, 8.0, 9_000, 0)
+    roster.save([KnownHost(ABOUT, moved)], ["b", "none"])
+    assert Roster(path).load() == [KnownHost(ABOUT, moved)]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.sqlite"
+    path.write_bytes(b"no database, but long enough to be one" * 100)
+    path.chmod(0o600)
+    with pytest.raises(JournalError, match=r"it was damaged, and is now .*hosts.sqlite.damaged-"):
+        Roster(path).load()
+    assert Roster(path).load() == []
+
+
+def test_contents_that_cannot_be_understood_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.sqlite"
+    roster = Roster(path)
+    roster.save([KnownHost(ABOUT, PLACE)], [])
+    database = sqlite3.connect(path)
+    database.execute("UPDATE hosts SET about = x'7b'")
+    database.commit()
+    database.close()
+    with pytest.raises(JournalError, match="it was damaged"):
+        Roster(path).load()
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "hosts.sqlite"):
+        with pytest.raises(JournalError):
+            Roster(path).load()
+    with pytest.raises(JournalError):
+        Roster(tmp_path).save([], [])
+
+
+async def stored(path: Path) -> None:
+    """Run a wall that follows a host, and store that."""
+    wall = Wall()
+    kept = KeptHosts(path, wall.follower, 1000, wall.problems)
+    kept.load(["http://a:3000"])
+    host = FakeHost(wall)
+    host.introduce()
+    host.tick(wall.due + 1, 1)
+    host.tick(wall.due + 9, 2)
+    wall.tick()
+    await kept.store()
+    await kept.store()
+    assert not wall.problems
+
+
+async def test_a_wall_begins_with_the_hosts_of_its_last_run(tmp_path: Path) -> None:
+    await stored(tmp_path / "hosts.sqlite")
+    wall = Wall()
+    KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems).load(["http://a:3000"])
+    host = wall.follower.hosts["web-1"]
+    assert (host.state, host.ticked_ms) == ("waiting", round(START + 10) * 1000 - AGAIN_MS)
+    assert len(host.holes) == 1
+    assert wall.info("web-1").title == "Board of web-1"
+    again = FakeHost(wall)
+    again.introduce()
+    before = host.ticked_ms
+    again.tick(START + 30, 5)
+    assert host.holes.span == (before, round(START + 30) * 1000)
+
+
+async def test_hosts_that_are_no_longer_followed_are_forgotten(tmp_path: Path) -> None:
+    await stored(tmp_path / "hosts.sqlite")
+    wall = Wall()
+    kept = KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems)
+    kept.load(["http://b:3000"])
+    assert wall.follower.hosts == {}
+    await kept.store()
+    assert Roster(tmp_path / "hosts.sqlite").load() == []
+
+
+async def test_a_wall_that_cannot_keep_its_hosts_says_so_and_goes_on(tmp_path: Path) -> None:
+    wall = Wall()
+    kept = KeptHosts(tmp_path, wall.follower, 1000, wall.problems)
+    kept.load([])
+    assert "cannot keep the list of hosts" in wall.problems[SOURCE].message
+    wall.problems.clear(SOURCE)
+    FakeHost(wall).introduce()
+    await kept.store()
+    assert SOURCE in wall.problems
+    nowhere = KeptHosts(None, wall.follower, 1000, wall.problems)
+    nowhere.load([])
+    await nowhere.store()
+
+
+async def test_hosts_are_stored_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "EVERY_S", 0.01)
+    wall = Wall()
+    FakeHost(wall).introduce()
+    kept = KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems)
+    running = asyncio.create_task(kept.run())
+    async with asyncio.timeout(30):
+        while not Roster(tmp_path / "hosts.sqlite").load():
+            await asyncio.sleep(0.01)
+    running.cancel()
