@@ -195,11 +195,11 @@ async def test_an_empty_message_says_that_nobody_has_received_a_frame() -> None:
 async def test_a_side_says_that_it_is_there_and_gives_up_one_that_is_silent() -> None:
     post = Post()
     side = side_of(post)
-    side.look(9.0)
+    side.look(4.0)
     assert post.kinds() == []
-    side.look(11.0)
+    side.look(6.0)
+    side.look(7.0)
     side.look(12.0)
-    side.look(22.0)
     assert post.kinds() == [ALIVE, ALIVE]
     side.take(frame(ALIVE, 1), 25.0)
     side.look(54.0)

@@ -43,8 +43,8 @@ SHARE_BYTES = 2**20
 AGAIN_S = 0.05
 """Seconds until a call that waits for the NATS server tries again."""
 
-ALIVE_S, SILENT_S = 10.0, 30.0
-"""Each side says that it is there every 10 s, and is gone if it was not heard for 30 s."""
+ALIVE_S, SILENT_S = 5.0, 30.0
+"""Each side says that it is there every 5 s, and is gone if it was not heard for 30 s."""
 
 LOOK_S = 2.0
 """Seconds between two checks of all calls."""
