@@ -310,6 +310,18 @@ class Longest:
         return high
 
 
+async def test_signs_of_life_do_not_have_a_host_asked_again_that_refuses(wall: AlertWall) -> None:
+    link = BoardLink(answers(status=403))
+    wall.alerts.follow("web-1", link, {})
+    await until(lambda: wall.problems)
+    reader = wall.alerts._readers["web-1"]
+    wall.alerts.heard("web-1", -1)
+    assert reader._back.is_set()
+    await until(lambda: not reader._back.is_set())
+    wall.alerts.heard("web-1", 7)
+    assert not reader._back.is_set()
+
+
 async def test_a_stream_that_misses_newer_events_is_opened_again(
     host: AlertHost, wall: AlertWall, monkeypatch: pytest.MonkeyPatch
 ) -> None:

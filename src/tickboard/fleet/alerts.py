@@ -9,6 +9,7 @@ A stream is read no faster than the wall stores its events, and a host may have 
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
@@ -52,7 +53,10 @@ SILENT_S = 75.0
 BEHIND_S = 5.0
 """A stream is opened again if its host has newer events, and none of them has come for this many seconds."""
 
-FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
+AWAY_S = 3.0
+"""A host that is heard from after so many seconds of silence is back, and its stream is opened at once."""
+
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 """Seconds until a stream that ended is opened again: the first, doubled each time it fails, up to the last."""
 
 OPENING = 32
@@ -187,7 +191,8 @@ class _Reader:
         # When the newest of its events happened, by its own clock.
         self._newest = ""
         self._failures = self._look_ups = 0
-        self._there = asyncio.Event()
+        self._heard = -math.inf
+        self._back = asyncio.Event()
         # When the stream that is open is given up, once it has begun.
         self._limit: asyncio.Timeout | None = None
         self._supervisor = Supervisor(problems)
@@ -201,11 +206,13 @@ class _Reader:
         elif before is not link:
             # What is open leads to where the host was.
             self._give_up_in(0.0)
-            self._there.set()
+            self._back.set()
 
     def heard(self, alerts: int) -> None:
         """Note that the host is there, with this number of its newest event."""
-        self._there.set()
+        before, self._heard = self._heard, asyncio.get_running_loop().time()
+        if self._heard - before > AWAY_S:
+            self._back.set()
         if alerts > self._position.number:
             self._give_up_in(BEHIND_S)
 
@@ -231,7 +238,7 @@ class _Reader:
 
     async def _run(self) -> None:
         while True:
-            self._there.clear()
+            self._back.clear()
             try:
                 await self._read()
             except InputError as error:
@@ -244,12 +251,12 @@ class _Reader:
             await self._pause()
 
     async def _pause(self) -> None:
-        """Wait until the stream may be opened again: longer after each failure, or until the host is heard from."""
+        """Wait until the stream may be opened again: longer after each failure, or until the host is back."""
         await asyncio.sleep(random.uniform(0.5, 1.0) * FIRST_RETRY_S)
         wait_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures, 10), LAST_RETRY_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(random.uniform(0.5, 1.0) * wait_s):
-                await self._there.wait()
+                await self._back.wait()
 
     async def _read(self) -> None:
         """Read one stream until it ends.
