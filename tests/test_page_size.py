@@ -11,7 +11,7 @@ FIRST_PAINT = 61_000
 EVERYTHING = 138_500
 """Compressed bytes of all JavaScript and CSS of a board without hosts."""
 
-HOSTS = 19_500
+HOSTS = 20_000
 """Compressed bytes of what only a wall of hosts loads: its table, its alerts and its cells."""
 
 

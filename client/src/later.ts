@@ -9,6 +9,7 @@ export { AlertEntry } from "./components/AlertEntry";
 export { default as AlertLog } from "./components/AlertLog";
 export { default as BarsPanel } from "./components/BarsPanel";
 export { default as ChartReading } from "./components/ChartReading";
+export { CompareLink } from "./components/CompareLink";
 export { default as WhatChanged } from "./components/changes/WhatChanged";
 export { default as DataTable } from "./components/DataTable";
 export { default as EnlargedPlace } from "./components/EnlargedPlace";

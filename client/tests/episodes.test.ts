@@ -23,6 +23,14 @@ describe("the episodes", () => {
     expect(fresh()).toEqual([]);
   });
 
+  it("names the host of an alert that came from one, once", () => {
+    episodes.take(
+      [alert("a", { host: "web-1", message: "CPU" }), alert("b", { host: "web-1", message: "web-1: CPU" })],
+      false,
+    );
+    expect(episodes.all.map((episode) => episode.alert.message)).toEqual(["web-1: CPU", "web-1: CPU"]);
+  });
+
   it("does not fire again what was resolved, when the beginning is replayed", () => {
     episodes.take([alert("a", { resolved: at(9) }), alert("a")], false);
     expect(states()).toEqual({ a: "resolved" });

@@ -20,7 +20,7 @@ import {
   together,
   wrongWith,
 } from "../src/hosts/model";
-import { briefText, namesText, noteText, upText, valueText } from "../src/hosts/words";
+import { briefText, namesText, noteText, sharedEnd, upText, valueText } from "../src/hosts/words";
 import { setUtc } from "../src/time/zone";
 import type { MetricInfo, RuleInfo } from "../src/types.gen";
 import { Window } from "../src/window/window";
@@ -227,6 +227,7 @@ describe("the words about a host", () => {
     expect(upText(host("a", { state: "gone" }), now)).toBe("gone");
     expect(upText(host("a", { state: "left" }), now)).toBe("stopped");
     expect(upText(host("a", { state: "waiting" }), now)).toBe("waiting");
+    expect(upText(host("a", { state: "waiting" }), now, true)).toBe("not known");
     expect(upText(host("a"), now)).toBe("");
   });
 
@@ -257,6 +258,15 @@ describe("the words about a host", () => {
       "a and b",
       "a and 2 others",
     ]);
+  });
+
+  it("say once what all names end with", () => {
+    expect(sharedEnd(["web-1.eu.example.net", "db.eu.example.net"])).toBe(".eu.example.net");
+    expect(sharedEnd(["web-1.eu.example.net", "web-1.us.example.net"])).toBe("");
+    expect(sharedEnd(["web-1", "web-2"])).toBe("");
+    expect(sharedEnd(["web-1.eu.example.net"])).toBe("");
+    expect(sharedEnd(["a.b.net", "net"])).toBe("");
+    expect(sharedEnd([])).toBe("");
   });
 
   it("lead to its board at the time on the page, or to its end", () => {

@@ -174,6 +174,25 @@ def test_alerts_are_cells_that_name_their_host_and_act_on_it(page: Page, fifty: 
     )
 
 
+def test_equal_rules_on_many_hosts_are_one_cell(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    with serve("run", BOARD, env={"HOSTS": "50", "HOT": "6"}) as server:
+        page.goto(server.url)
+        cells = page.locator(".host-cells .alerts > .alert")
+        expect(cells).to_have_count(2)
+        expect(cells.nth(1)).to_contain_text(re.compile(r"WARNING.*6 hosts.*worst \S+ at 9\d\.\d %", re.DOTALL))
+        expect(page.locator(".health-says")).to_have_text("7 firing")
+        cells.nth(1).locator(".group-toggle").click()
+        expect(page.locator(".members .alert")).to_have_count(6)
+        cells.nth(1).get_by_role("button", name="Acknowledge 6").click()
+        expect(cells.nth(1)).to_contain_text("all acknowledged")
+        page.set_viewport_size({"width": 1920, "height": 1080})
+        page.goto(f"{server.url}?kiosk")
+        group = page.locator(".wall-item").filter(has_text="WARNING")
+        expect(group.locator(".wall-host")).to_have_text("6 web hosts")
+        expect(group.locator(".wall-who")).to_have_text(re.compile(r"\d\d:\d\d$"))
+
+
 def test_one_chart_shows_all_hosts_and_the_eight_highest_in_colour(page: Page, fifty: Server) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(fifty.url)
@@ -368,8 +387,17 @@ def test_a_real_wall_shows_its_hosts_and_a_click_opens_a_host_s_own_board(page: 
         expect(rows).to_have_count(2)
         expect(rows.locator("a")).to_have_text(["a", "b"])
         expect(page.locator(".hosts-table thead")).to_contain_text(re.compile("value.*disk", re.DOTALL))
+        # A longer range comes from the history, with every column and who was there.
+        page.goto(f"{walls.wall.url}?range=15m")
+        for name in ("a", "b"):
+            row = page.locator(f'tr.host[data-host="{name}"]')
+            expect(row).to_have_attribute("data-state", "live")
+            expect(row.locator(".host-number")).to_have_text([re.compile(r"\d")] * 2)
+            expect(row.locator(".host-line path").first).to_have_attribute("d", re.compile("M.*L"))
         walls.hosts["b"].end(signal.SIGKILL)
         expect(page.locator('tr.host[data-host="b"]')).to_have_attribute("data-wrong", "gone")
         page.locator('tr.host[data-host="a"] a').click()
         expect(page.get_by_role("heading", name="Board of a")).to_be_visible()
         expect(page.locator(".status")).to_contain_text("Live")
+        page.get_by_role("link", name="Back to the wall").click()
+        expect(rows).to_have_count(2)

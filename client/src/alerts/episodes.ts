@@ -41,7 +41,12 @@ export function lastEndedFirst(a: Episode, b: Episode): number {
   return b.ended - a.ended || b.fired - a.fired;
 }
 
-function episodeOf(alert: Alert, before: Episode | undefined): Episode {
+/** The message of an alert; that of a host's alert names the host. */
+export const messageOf = ({ host = "", message }: Alert): string =>
+  message.includes(host) ? message : `${host}: ${message}`;
+
+function episodeOf(sent: Alert, before: Episode | undefined): Episode {
+  const alert = { ...sent, message: messageOf(sent) };
   // A replayed "firing" must not undo an earlier "resolved".
   const resolved = alert.resolved ?? before?.alert.resolved;
   const fired = Date.parse(alert.timestamp);

@@ -6,7 +6,7 @@
  *   moment                              ▲ fires, acknowledged, no end and no peak yet
  */
 import type { Alert } from "../types.gen";
-import type { Episode } from "./episodes";
+import { type Episode, messageOf } from "./episodes";
 
 /** When an alert changed: when it fired, first, and when it was acknowledged, silenced or resolved. */
 function changesOf({ acknowledged, resolved, silenced, timestamp }: Alert): number[] {
@@ -19,7 +19,7 @@ function episodeAt(alert: Alert, at: number): Episode {
   const { acknowledged, ended, peak, resolved, seen, silenced, ...rest } = alert;
   const before = (time: string | undefined): boolean => Date.parse(time ?? "") < at;
   const over = before(resolved);
-  const then: Alert = { ...rest };
+  const then: Alert = { ...rest, message: messageOf(alert) };
   if (over) Object.assign(then, { ended, peak, resolved, seen });
   if (before(acknowledged?.timestamp)) then.acknowledged = acknowledged;
   if (before(silenced?.timestamp)) then.silenced = silenced;

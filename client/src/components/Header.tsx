@@ -104,19 +104,26 @@ function Badge(props: { severity: Severity; text: string }) {
   );
 }
 
-/** The board's title. The part after a dot names one of several boards. */
+/** The board's title. The part after a dot names one of several boards. A host's board leads back to the wall. */
 function Title() {
-  const { board } = useStores();
+  const { base, board } = useStores();
   const parts = () => {
     const title = board.title();
     const dot = title.indexOf(" · ");
     return dot === -1 ? [title, ""] : [title.slice(0, dot), title.slice(dot)];
   };
   return (
-    <h1 title={board.title()}>
-      {parts()[0]}
-      <span>{parts()[1]}</span>
-    </h1>
+    <>
+      <Show when={/\/hosts\/[^/]+\/$/.test(base)}>
+        <a class="icon-button" href={`${base}../../`} aria-label="Back to the wall" title="Back to the wall">
+          <Icon name="left" />
+        </a>
+      </Show>
+      <h1 title={board.title()}>
+        {parts()[0]}
+        <span>{parts()[1]}</span>
+      </h1>
+    </>
   );
 }
 

@@ -9,6 +9,7 @@ import { formatLine } from "../format";
 import type { Series } from "../link/protocol";
 import type { Chart } from "../types.gen";
 import { kept, keptByContent } from "../window/kept";
+import { onlyDiffering } from "./cardText";
 import { useStores } from "./context";
 import { distinct, named } from "./distinct";
 import { useStale } from "./stale";
@@ -77,13 +78,16 @@ export function useLines(
   });
 
   const names = createMemo(() => named(series().map(({ labels }) => labels)));
-  const labelOf = ({ name, labels }: Series): string => {
+  const labelOf = ({ name }: Series, labels: Series["labels"]): string => {
     const title = board.metric(name)?.title ?? name;
     const shown = formatLine(labels);
     return several ? [title, shown].filter(Boolean).join(" · ") : shown || title;
   };
   const labels = createMemo(() => {
-    const texts = series().map(labelOf);
+    const own = series().map(({ labels }) => labels);
+    // A host's own labels are the same on all of its series.
+    const shown = own[0]?.host === undefined ? own : onlyDiffering(own);
+    const texts = series().map((one, i) => labelOf(one, shown[i]));
     const short = distinct(many() && !several ? names().parts : texts, SHORT);
     return new Map(series().map(({ key }, i) => [key, { label: texts[i], short: short[i] || texts[i] }]));
   });

@@ -145,7 +145,7 @@ export function HostRow(props: { name: string; short: string; columns: readonly 
           </Show>
         </span>
       </th>
-      <td class="host-up">{upText(host(), moment())}</td>
+      <td class="host-up">{upText(host(), moment(), hosts.isPast())}</td>
       <For each={props.columns}>
         {(column, at) => <Value host={host()} at={at()} column={column} live={live} />}
       </For>

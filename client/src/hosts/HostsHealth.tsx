@@ -34,6 +34,14 @@ function FiringCell(props: { id: string }) {
     (before) => alerts.entry(props.id) ?? before,
     alerts.entry(props.id) as Entry,
   );
+  /** The entry without the host's name in its message, since it stands above it. */
+  const plain = (): Entry => {
+    const { lead, total } = entry();
+    const start = `${hostOf(lead.alert)}: `;
+    if (total > 1 || !lead.alert.message.startsWith(start)) return entry();
+    const message = lead.alert.message.slice(start.length);
+    return { ...entry(), lead: { ...lead, alert: { ...lead.alert, message } } };
+  };
   const names = () => [...new Set(entry().episodes.map(({ alert }) => hostOf(alert)))];
   const host = () => {
     const [name] = names();
@@ -42,7 +50,7 @@ function FiringCell(props: { id: string }) {
   return (
     <Show when={later()} keyed>
       {(parts) => (
-        <parts.AlertEntry entry={entry()}>
+        <parts.AlertEntry entry={plain()}>
           <Show
             when={host()}
             fallback={
@@ -147,6 +155,10 @@ function Line() {
     const on = troubled().length > 0 ? `on ${formatCount(troubled().length)} of ${of}` : of;
     return `${on}${at} · ${formatCount(hosts.live())} live${seen}`;
   };
+  const worst = createMemo(() => {
+    const [id] = alerts.firingIds();
+    return id === undefined ? undefined : alerts.entry(id);
+  });
   const recent = () => alerts.recent().length + marks.recent().length;
   const groups = createMemo(() => {
     const all = groupsOf(hosts.all(), "env").filter(({ name }) => name !== "");
@@ -165,6 +177,13 @@ function Line() {
           {isCalm() ? "No active alerts · " : ""}
         </span>
         <span aria-live="off">{more()}</span>
+        <Show when={worst()}>
+          {(entry) => (
+            <Show when={later()} keyed>
+              {(parts) => <parts.CompareLink entry={entry()} of={entry().lead.alert.message} />}
+            </Show>
+          )}
+        </Show>
       </span>
       <Show when={!time.isOwn() && later()} keyed>
         {(parts) => <parts.HealthThen />}

@@ -4,10 +4,9 @@
  * under the pointer. What is filtered, sorted and grouped by is in the page's address.
  */
 import "../styles/hosts.css";
-import { type Accessor, createMemo, createSignal, For, onCleanup, Show } from "solid-js";
+import { type Accessor, createEffect, createMemo, createSignal, For, onCleanup, Show } from "solid-js";
 import { ChartPanel } from "../components/ChartPanel";
 import { useStores } from "../components/context";
-import { named } from "../components/distinct";
 import { Icon } from "../components/Icon";
 import { later } from "../components/LoadedPart";
 import { MenuButton } from "../components/Menu";
@@ -30,7 +29,7 @@ import {
 } from "./model";
 import { PhoneRow } from "./PhoneRow";
 import { useHosts } from "./store";
-import { valueText } from "./words";
+import { sharedEnd, valueText } from "./words";
 
 const ORDER_EVERY_MS = 5_000;
 /** How many hosts of a large group are shown besides those that something is wrong with. */
@@ -141,7 +140,14 @@ function Heading(props: {
 
 /** The chart of one column, of all hosts. */
 function Across(props: { columns: readonly Column[] }) {
+  const { sections } = useStores();
   const [at, setAt] = createSignal(0);
+  createEffect(() => {
+    const wanted = props.columns.findIndex(({ metrics }) =>
+      metrics.some((name) => sections.takeRow(`chart ${name}`) !== undefined),
+    );
+    if (wanted !== -1) setAt(wanted);
+  });
   const charts = createMemo<readonly Chart[]>(
     (before) =>
       keptByContent(
@@ -154,7 +160,7 @@ function Across(props: { columns: readonly Column[] }) {
     [],
   );
   return (
-    <div class="hosts-chart">
+    <div class="hosts-chart" data-metric={props.columns.flatMap(({ metrics }) => metrics).join(" ")}>
       <fieldset class="segments" aria-label="Chart of all hosts">
         <For each={props.columns}>
           {(column, place) => (
@@ -265,8 +271,8 @@ export default function HostsPanel(props: { panel: Hosts }) {
       ),
     [],
   );
-  const shared = createMemo(() => named(names().map((host) => ({ host }))));
-  const short = createMemo(() => new Map(names().map((name, at) => [name, shared().parts[at] || name])));
+  const end = createMemo(() => sharedEnd(names()));
+  const short = (name: string) => name.slice(0, name.length - end().length);
   const groupOf = (name: string): HostGroup => byGroup().get(name) ?? { name, hosts: [] };
   const titleOf = (name: string) => name || `no ${label()}`;
   const isFew = () => counts().all <= FEW;
@@ -323,12 +329,8 @@ export default function HostsPanel(props: { panel: Hosts }) {
       <section class="hosts" classList={{ few: isFew() }} aria-label={props.panel.title}>
         <div class="hosts-head">
           <h3>{props.panel.title}</h3>
-          <Show when={shared().common}>
-            {(common) => (
-              <span class="chart-common" title={common()}>
-                {common()}
-              </span>
-            )}
+          <Show when={end()}>
+            <span class="chart-common">{`host = […]${end()}`}</span>
           </Show>
           <fieldset class="segments" aria-label="Hosts that are listed">
             <For each={["all", "firing", "gone"] as const}>
@@ -423,7 +425,7 @@ export default function HostsPanel(props: { panel: Hosts }) {
                     const name = key.slice(1);
                     if (key[0] === "g") return <Group name={name} />;
                     if (key[0] === "h")
-                      return <HostRow name={name} short={short().get(name) ?? name} columns={columns()} />;
+                      return <HostRow name={name} short={short(name)} columns={columns()} />;
                     return (
                       <tr class="hosts-more">
                         <td colSpan={3 + columns().length}>
@@ -441,8 +443,7 @@ export default function HostsPanel(props: { panel: Hosts }) {
             <For each={keys()}>
               {(key) => {
                 const name = key.slice(1);
-                if (key[0] === "h")
-                  return <PhoneRow name={name} short={short().get(name) ?? name} columns={columns()} />;
+                if (key[0] === "h") return <PhoneRow name={name} short={short(name)} columns={columns()} />;
                 if (key[0] === "m")
                   return (
                     <li class="hosts-more">

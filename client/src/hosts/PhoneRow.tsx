@@ -7,11 +7,13 @@ import { boardOf } from "./address";
 import { HostLine, useHost } from "./HostRows";
 import { HostShape } from "./HostShape";
 import { type Column, wrongWith } from "./model";
+import { useHosts } from "./store";
 import { briefText, upText, valueText } from "./words";
 
 export function PhoneRow(props: { name: string; short: string; columns: readonly Column[] }) {
   const { time } = useStores();
   const moment = useMoment();
+  const hosts = useHosts();
   let row!: HTMLLIElement;
   const live = useInView(() => row);
   const host = useHost(() => props.name, live);
@@ -41,7 +43,7 @@ export function PhoneRow(props: { name: string; short: string; columns: readonly
             : host().state}
         </small>
       </span>
-      <span class="phone-more">{isThere() ? others() : upText(host(), moment())}</span>
+      <span class="phone-more">{isThere() ? others() : upText(host(), moment(), hosts.isPast())}</span>
     </li>
   );
 }

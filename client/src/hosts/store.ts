@@ -2,7 +2,7 @@
  * The hosts of a wall, one for the page: their descriptions from `GET /api/hosts`, joined with the newest values of the
  * window and what fires. It must not know how they are drawn.
  */
-import { createMemo, createRoot, createSignal, untrack } from "solid-js";
+import { createEffect, createMemo, createRoot, createSignal, onCleanup, untrack } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import { useStores } from "../components/context";
 import { leavesOf } from "../components/layout";
@@ -25,7 +25,7 @@ const LEAST_SILENCE_MS = 3_000;
 export const hostOf = (alert: Alert): string => alert.host || alert.labels?.host || "";
 
 function createHosts() {
-  const { alerts, base, board, connection, stats } = useStores();
+  const { alerts, base, board, connection, past, stats } = useStores();
   const [infos, setInfos] = createSignal<ReadonlyMap<string, HostInfo>>(new Map());
   const [rules, setRules] = createSignal<readonly RuleInfo[]>([]);
   const [failed, setFailed] = createSignal("");
@@ -75,6 +75,8 @@ function createHosts() {
     const plain = [...(board.board()?.rules ?? []), ...rules()].filter(comparesPlainly);
     return keptByContent(before, columnsOf(panel()?.columns ?? [], board.board()?.metrics ?? [], plain));
   }, []);
+  // Whether a host was there is asked for at every time.
+  createEffect(() => onCleanup(past.want(["host_up", ...columns().flatMap(({ metrics }) => metrics)])));
   const plan = createMemo(() => planOf(columns(), stats.seriesOf));
   const isPast = createMemo(() => alerts.at() !== null);
   const firing = createMemo(() => {
@@ -112,8 +114,10 @@ function createHosts() {
       const isUp = series === undefined ? Number.NaN : window.newest(series);
       states += Number(isUp);
       let state = info?.state ?? "waiting";
-      if (isUp === 1) state = "live";
-      else if (isPast() || (isUp === 0 && state === "live")) state = "gone";
+      // The average of a bucket lies between.
+      if (isUp >= 0.5) state = "live";
+      else if (isPast()) state = Number.isNaN(isUp) ? "waiting" : "gone";
+      else if (isUp < 0.5 && state === "live") state = "gone";
       if (!isPast() && state === "left" && now - Date.parse(info?.since ?? "") > LEAVES_AFTER_MS) continue;
       const fires = firing().get(name);
       // What it sent last is not what it has now.

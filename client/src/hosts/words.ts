@@ -20,11 +20,11 @@ export function briefText(value: number, { title, unit }: Pick<Column, "title" |
   return `${title === title.toUpperCase() ? title : wordOf(title).toLowerCase()} ${number}`;
 }
 
-/** `gone 14:21:40`, or how long its machine, or else its board, has been up. */
-export function upText({ info, since, state }: Host, now: number): string {
+/** `gone 14:21:40`, or how long its machine, or else its board, has been up. @param isPast whether `now` is over. */
+export function upText({ info, since, state }: Host, now: number, isPast = false): string {
   if (state === "gone") return Number.isFinite(since) ? `gone ${formatWhen(since, now)}` : "gone";
   if (state === "left") return "stopped";
-  if (state === "waiting") return "waiting";
+  if (state === "waiting") return isPast ? "not known" : "waiting";
   const began = Date.parse(info?.booted || info?.started || "");
   return Number.isFinite(began) ? formatDuration(now - began) : "";
 }
@@ -48,4 +48,14 @@ const clockText = (seconds: number): string =>
 export function namesText(names: readonly string[]): string {
   if (names.length < 3) return names.join(" and ");
   return `${names[0]} and ${names.length - 1} others`;
+}
+
+/** What the names of all hosts end with, from a dot on: `.eu.example.net`; empty if they differ. */
+export function sharedEnd(names: readonly string[]): string {
+  const [first = ""] = names;
+  const end = first.includes(".") ? first.slice(first.indexOf(".")) : "";
+  return names.length > 1 &&
+    names.every((name) => name.endsWith(end) && name.indexOf(".") === name.length - end.length)
+    ? end
+    : "";
 }

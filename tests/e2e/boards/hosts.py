@@ -20,6 +20,9 @@ from tickboard.wire import HostInfo, HostList, HostState, RuleInfo, TimeRange
 HOSTS = int(os.environ.get("HOSTS", "48"))
 STATE = Path(os.environ["STATE"]) if "STATE" in os.environ else None
 FIRING = os.environ.get("FIRING", "1") == "1"
+HOT = {1, *range(3, 2 + int(os.environ.get("HOT", "1")))}
+"""The hosts whose CPU is over its limit."""
+
 LABELS = ["host", "env"]
 PARTS = [("prod", 0.62, ""), ("staging", 0.24, "s-"), ("edge", 0.14, "")]
 ROLES = {
@@ -147,7 +150,7 @@ def simulate() -> None:
             for handle in own[1:]:
                 handle.set(math.nan)
             continue
-        own[1].set(91.0 + math.sin(time.time()) if FIRING and number == 1 else 10 + 60 * _wave(number, 1, 9))
+        own[1].set(91.0 + math.sin(time.time()) if FIRING and number in HOT else 10 + 60 * _wave(number, 1, 9))
         own[2].set(25 + 55 * _wave(number, 2, 60))
         own[3].set(20 + 40 * _wave(number, 3, 900))
         own[4].set(96.1 if FIRING and number == 2 else 25 + 50 * _wave(number, 4, 900))
