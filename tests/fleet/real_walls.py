@@ -98,12 +98,17 @@ class Process:
 class Walls:
     """Some hosts, and a wall that follows them.
 
+    Args:
+        folder: for their files.
+        names: of the hosts.
+        config: the wall's configuration.
+
     Attributes:
         hosts: by name.
         wall: the wall.
     """
 
-    def __init__(self, folder: Path, *names: str) -> None:
+    def __init__(self, folder: Path, *names: str, config: str = "") -> None:
         self.hosts: dict[str, Process] = {}
         for name in names:
             file = folder / f"{name}.py"
@@ -111,7 +116,12 @@ class Walls:
             self.hosts[name] = Process("run", str(file), state=folder / f"{name}.sqlite", name=name)
         urls = [host.url for host in self.hosts.values()]
         self.state_file = folder / "wall.sqlite"
-        self.wall = Process("follow", *urls, "--interval", str(INTERVAL_MS), state=self.state_file)
+        wall = ["follow", *urls, "--interval", str(INTERVAL_MS)]
+        if config:
+            file = folder / "wall.toml"
+            file.write_text(config)
+            wall += ["--config", str(file)]
+        self.wall = Process(*wall, state=self.state_file)
 
     def state(self, name: str) -> str:
         """Return the state of a host, as the wall says."""
@@ -161,9 +171,9 @@ class Walls:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *names: str) -> Iterator[Walls]:
-    """Run hosts and a wall while the context is open."""
-    walls = Walls(folder, *names)
+def running(folder: Path, *names: str, config: str = "") -> Iterator[Walls]:
+    """Run hosts and a wall while the context is open; see `Walls`."""
+    walls = Walls(folder, *names, config=config)
     try:
         for host in walls.hosts.values():
             host.start()

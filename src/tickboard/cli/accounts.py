@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -17,6 +16,7 @@ from tickboard.access.passwords import LONGEST_LINE, check_password, hashed, pas
 from tickboard.access.records import PROGRAM, SOMEBODY, Person, Records, Token, folded
 from tickboard.access.roles import Role
 from tickboard.cli.serving_options import access_path
+from tickboard.cli.table import put_table
 from tickboard.errors import InputError
 from tickboard.output.terminal import Answers, put
 from tickboard.running.password_file import VARIABLE, password_file
@@ -68,7 +68,7 @@ def list_tokens(access: str | None) -> None:
         for each in tokens
     ]
     head = ("ID", "NAME", "ROLE", "BOARD", "METRICS", "MADE", "ENDS")
-    _table(head, rows, "there are no tokens: tickboard token create")
+    put_table(head, rows, "there are no tokens: tickboard token create")
 
 
 def revoke_token(named: str, access: str | None) -> None:
@@ -138,7 +138,7 @@ def list_users(access: str | None) -> None:
         (each.name, each.role, "password" if each.password else "link or proxy", str(_logins(records, each.name)))
         for each in records.people
     ]
-    _table(("NAME", "ROLE", "LOGS IN BY", "BROWSERS"), rows, "there are no users: tickboard user add NAME")
+    put_table(("NAME", "ROLE", "LOGS IN BY", "BROWSERS"), rows, "there are no users: tickboard user add NAME")
 
 
 def remove_user(name: str, access: str | None) -> None:
@@ -237,12 +237,3 @@ def _logins(records: Records, name: str) -> int:
 
 def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: str) -> None:
-    if not rows:
-        put(nothing)
-        return
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        put("  ".join(each.ljust(width) for each, width in zip(row, widths, strict=True)).rstrip())

@@ -7,6 +7,7 @@ import gc
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -290,14 +291,56 @@ def mark(text: str, url: str, at: str, until: str | None, by: str) -> None:
     with imports():
         from tickboard.client.mark import make_mark
 
+    def ask(board: str) -> None:
+        made = make_mark(board, text, at, until, by, names=MARK_FLAGS)
+        put(f"{made.timestamp}{f' to {made.until}' if made.until else ''}: {made.text}")
+
+    _ask(url, ask)
+
+
+@app.group(name="hosts")
+def hosts_group() -> None:
+    """List the hosts that a wall follows, or make it forget one that is gone."""
+
+
+WALL = click.option(
+    "--url",
+    default="http://127.0.0.1:3000",
+    show_default=True,
+    help="The address of the wall's page. ${NAME} in it is read from the environment.",
+)
+
+
+@hosts_group.command(name="list")
+@WALL
+def hosts_list(url: str) -> None:
+    """List the hosts of a wall, and the state of each. Exit with 1 if it does not answer."""
+    with imports():
+        from tickboard.cli.hosts import print_hosts
+
+    _ask(url, print_hosts)
+
+
+@hosts_group.command(name="forget")
+@click.argument("name")
+@WALL
+def hosts_forget(name: str, url: str) -> None:
+    """Make a wall forget a host that is gone for good; what it has recorded stays. Exit with 1 if it refuses."""
+    with imports():
+        from tickboard.cli.hosts import forget
+
+    _ask(url, lambda wall: forget(name, wall))
+
+
+def _ask(url: str, ask: Callable[[str], None]) -> None:
+    """Ask a board at an address, with the secrets in it, and exit with 1 if there is no good answer."""
     if is_exposed(url):
         complain(f"tickboard: {exposed('--url', url)}")
     try:
-        made = make_mark(read_secret(url, os.environ).reveal(), text, at, until, by, names=MARK_FLAGS)
+        ask(read_secret(url, os.environ).reveal())
     except RefusedError as error:
         complain(f"tickboard: {error}")
         raise SystemExit(1) from None
-    put(f"{made.timestamp}{f' to {made.until}' if made.until else ''}: {made.text}")
 
 
 ACCESS = click.option(

@@ -28,7 +28,7 @@ TIMEOUT_S = 30.0
 MAX_REASON = 500
 """The most characters of an error that are shown."""
 
-STATUSES = frozenset({200, 202})
+STATUSES = frozenset({200, 202, 204})
 """The statuses of a useful answer; all others are refusals."""
 
 NOT_RUNNING = ": start the board, or give the address of one that runs"
@@ -105,6 +105,7 @@ def answer_of(
     doing: str = READ,
     names: Mapping[str, str] | None = None,
     token: str | None = None,
+    method: str = "",
 ) -> bytes:
     """Ask, and return the content of the answer.
 
@@ -113,10 +114,11 @@ def answer_of(
         address: the URL of the question.
         headers: sent with the request.
         timeout: how long the answer may take.
-        body: the JSON to post; None: it is a GET.
+        body: the JSON to send; None: nothing.
         doing: what the question does, for errors.
         names: how errors name the question's parameters, by their names in the request.
         token: sent as the credential; None: that of the environment, if there is one.
+        method: of the request; empty: GET, or POST with a body.
 
     Raises:
         InputError: a header, the token or the timeout cannot be used.
@@ -129,7 +131,7 @@ def answer_of(
     remember_headers(sent)
     sent = authorized(url, sent, token)
     try:
-        fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES, body)
+        fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES, body, method)
     except FAILURES as error:
         why = str(error) or type(error).__name__
         raise RefusedError(refusal(url, f"{why}{NOT_RUNNING if _is_closed(error) else ''}", doing)) from None

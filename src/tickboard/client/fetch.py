@@ -35,9 +35,14 @@ class Fetched(Struct, frozen=True):
 
 
 def fetch(
-    address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int, body: bytes | None = None
+    address: str,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    most_bytes: int,
+    body: bytes | None = None,
+    method: str = "",
 ) -> Fetched:
-    """Send a GET, or a POST with a body, and return the answer.
+    """Send a request and return the answer.
 
     The request runs in a thread of its own, which is abandoned if it takes too long: httpx limits the time of each
     read, but neither the number of reads nor the time to resolve a name.
@@ -47,7 +52,8 @@ def fetch(
         headers: sent with the request.
         timeout_s: the longest that the whole answer may take, in seconds.
         most_bytes: the most bytes of content that are read.
-        body: the JSON to post; None: it is a GET.
+        body: the JSON to send; None: nothing.
+        method: of the request; empty: GET, or POST with a body.
 
     Raises:
         Exception: one of `FAILURES`: there is no answer, or it is too slow or too large.
@@ -56,7 +62,7 @@ def fetch(
 
     def ask() -> None:
         try:
-            answers.put(_read(address, headers, timeout_s, most_bytes, body))
+            answers.put(_read(method, address, headers, timeout_s, most_bytes, body))
         except Exception as error:  # noqa: BLE001  # raised below, in the calling thread
             answers.put(error)
 
@@ -70,8 +76,10 @@ def fetch(
     return answer
 
 
-def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int, body: bytes | None) -> Fetched:
-    method = "GET" if body is None else "POST"
+def _read(
+    method: str, address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int, body: bytes | None
+) -> Fetched:
+    method = method or ("GET" if body is None else "POST")
     for _ in range(MAX_REDIRECTS + 1):
         # Trust the system's certificates, or those of SSL_CERT_FILE. No proxy from the environment, since most boards
         # are on loopback. No compression, since a few bytes may unfold to gigabytes.
