@@ -478,6 +478,23 @@ async def test_an_answer_that_makes_no_sense_is_an_error(
     assert not {"set-cookie", "etag"} & set(answer.headers)
 
 
+async def test_nothing_of_an_answer_can_end_a_line_of_the_walls_own(server: NatsServer) -> None:
+    bad = [("etag", "a\r\nset-cookie: b=c"), ("vary", "a\x00"), ("content-length", "-1"), ("retry-after", "7")]
+    async with raw_host(server, (START, encode(Starting(200, bad)), 0), (DATA, b"", 0)), wall_of(server) as link:
+        answer = await board(link)
+    assert answer.headers["retry-after"] == "7"
+    assert not {"etag", "vary", "content-length", "set-cookie"} & set(answer.headers)
+
+
+async def test_a_subprotocol_that_was_not_offered_is_not_accepted(server: NatsServer) -> None:
+    for given, accepted in (("a\r\nset-cookie: b=c", None), ("tickboard.v1", None), ("tickboard.v2", "tickboard.v2")):
+        viewer = Viewer()
+        start = (START, encode(Starting(101, [], given)), 0)
+        async with raw_host(server, start, (CLOSE, b"", 0)), wall_of(server) as link:
+            await viewer.open(link, subprotocols=["tickboard.v2"])
+        assert viewer.sent[0]["subprotocol"] == accepted
+
+
 async def test_an_answer_that_breaks_off_is_cut_off(server: NatsServer) -> None:
     for broken in ((CLOSE, b"", 0), (END, b"tired", 0)):
         async with raw_host(server, START_200, (DATA, b"x", MORE), broken), wall_of(server) as link:

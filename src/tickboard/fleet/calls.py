@@ -49,6 +49,9 @@ ALIVE_S, SILENT_S = 5.0, 30.0
 LOOK_S = 2.0
 """Seconds between two checks of all calls."""
 
+MAX_CLOSE_BYTES = 123
+"""The most bytes of a close frame's reason (RFC 6455, section 5.5)."""
+
 MAX_REASON = 300
 """The most characters of why a call is over."""
 
@@ -231,7 +234,7 @@ class Side:
     def close_websocket(self, code: int, reason: str) -> None:
         """Tell the other side that the WebSocket was closed."""
         if not self.over.is_set():
-            self.put_now(CLOSE, _CODE.pack(code) + reason.encode(errors="replace")[:123])
+            self.put_now(CLOSE, _CODE.pack(code) + reason.encode(errors="replace")[:MAX_CLOSE_BYTES])
 
     def end(self, why: str) -> None:
         """End the call, and tell the other side why, for people."""
@@ -345,7 +348,7 @@ def code_in(close: CallFrame) -> tuple[int, str]:
     if len(close.content) < _CODE.size:
         return 1005, ""
     (code,) = _CODE.unpack_from(close.content)
-    return code, close.content[_CODE.size :].decode(errors="replace")
+    return code, close.content[_CODE.size : _CODE.size + MAX_CLOSE_BYTES].decode(errors="ignore")
 
 
 def texts(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

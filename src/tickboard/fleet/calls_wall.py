@@ -218,7 +218,9 @@ class WallCalls:
         if start.status != ACCEPTED:
             await answer_refusal(scope, send, start.status, await _error_in(side, name))
             return
-        await send({"type": "websocket.accept", "subprotocol": start.subprotocol, "headers": []})
+        # One that was not offered would be written into the answer as the host has sent it.
+        chosen = start.subprotocol if start.subprotocol in opening.subprotocols else None
+        await send({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
         await first_of(partial(self._to_viewer, side, send), partial(_to_host, side, receive))
 
     async def _to_viewer(self, side: Side, send: Send) -> None:

@@ -6,6 +6,7 @@ An answer is data, for any browser: it sets no cookie, no policy and no redirect
 can run there. The page that shows the data is the wall's own.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
@@ -75,6 +76,9 @@ _HARMLESS = (
 )
 """Added to every answer: a browser that shows it as a document runs nothing in it."""
 
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+"""The form of a header's value."""
+
 _TABLE = RouteTable()
 
 _PAGE = frozenset({"/", "/assets/{path:path}"})
@@ -117,8 +121,13 @@ def request_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 
 def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an answer that reach the viewer."""
+    """Return the headers of an answer that reach the viewer.
+
+    A value that could end its line is left out, since not every server checks that, and so is a length that is none.
+    """
     kept = [(name.lower(), value) for name, value in headers if name.lower() in _RESPONSE_HEADERS]
+    kept = [(name, value) for name, value in kept if _VALUE.fullmatch(value)]
+    kept = [(name, value) for name, value in kept if name != b"content-length" or value.isdigit()]
     return [(name, _as_data(value) if name == b"content-type" else value) for name, value in kept] + list(_HARMLESS)
 
 
