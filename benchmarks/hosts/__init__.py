@@ -1,0 +1,135 @@
+"""Many hosts: what a wall of a thousand costs, how late it is, and what publishing costs a host."""
+
+import contextlib
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.hosts.programs import Program, clock, filling, live, many_hosts, nats_server, tickboard, until
+from benchmarks.hosts.synthetic import SERIES as SERIES_OF_OVERVIEW
+from benchmarks.hosts.viewing import delays
+from benchmarks.report import Table
+
+REAL, SYNTHETIC, SERIES = 50, 950, 150
+"""Real hosts, those of one process, and the series of each of these."""
+
+HOLES, HOUR_S = 100, 3_600
+"""How many hosts have a hole, and how long it is, in seconds."""
+
+MEASURED_S = 60.0
+"""How long the wall is watched."""
+
+COST_S = 60.0
+"""How long a host's cost is measured, with and without NATS."""
+
+
+def tables() -> Iterator[Table]:
+    """Return all tables of this benchmark, in about ten minutes."""
+    yield _wall()
+    yield _hole()
+    yield _host()
+
+
+def _wall() -> Table:
+    """Measure a wall of a thousand hosts."""
+    table = Table(
+        "A wall of 1,000 hosts",
+        f"{REAL} real host boards and {SYNTHETIC} synthetic hosts in one process publish on one NATS server, each "
+        f"{SERIES} series or more once a second, of which 5 or more are the overview. One wall follows them all, with "
+        "history, and one viewer watches one metric of all hosts: how long after a host's tick does each value arrive? "
+        "All on two cores (`python -m benchmarks hosts`).",
+        ["", "measured", "limit"],
+    )
+    with contextlib.ExitStack() as stack:
+        url, nats = stack.enter_context(nats_server())
+        stack.enter_context(many_hosts(url, SYNTHETIC, SERIES))
+        for number in range(REAL):
+            stack.enter_context(tickboard("--nats", url, "--name", f"real-{number:02}", "--state", "none"))
+        wall = stack.enter_context(tickboard("follow", url))
+        joined_s = until(lambda: live(wall) >= REAL + SYNTHETIC, "each host")
+        time.sleep(10)
+        cpu, nats_cpu, began = wall.cpu(), nats.cpu(), time.monotonic()
+        found = delays(wall.port, MEASURED_S, REAL + SYNTHETIC) * 1000
+        passed = time.monotonic() - began
+        table.add("all hosts live after the wall's start, s", f"{joined_s:.1f}", "")
+        table.add("wall, % of a core", f"{(wall.cpu() - cpu) / passed * 100:.1f}", "30")
+        table.add("wall, memory in MB", f"{wall.memory_mb():.0f}", "300")
+        table.add("NATS server, % of a core", f"{(nats.cpu() - nats_cpu) / passed * 100:.1f}", "")
+        table.add("from a host's tick to the viewer, ms, median", f"{np.median(found):.0f}", "")
+        table.add("from a host's tick to the viewer, ms, p99", f"{np.percentile(found, 99):.0f}", "150")
+        table.add("values that came, of all", f"{len(found) / ((REAL + SYNTHETIC) * MEASURED_S):.4f}", "")
+    return table
+
+
+def _hole() -> Table:
+    """Measure how fast a wall fills an hour that it has missed."""
+    table = Table(
+        "An hour's hole in 100 hosts",
+        f"A wall of {HOLES} hosts is away for an hour (its clock was an hour behind before), and reads what it has "
+        f"missed from the hosts' histories: {HOLES * len(SERIES_OF_OVERVIEW)} series of 3,600 ticks.",
+        ["", "measured", "limit"],
+    )
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        state = ["--state", str(folder / "wall.state"), "--history", str(folder / "wall.history")]
+        before = clock(folder, -HOUR_S)
+        url, _ = stack.enter_context(nats_server())
+        with (
+            many_hosts(url, HOLES, SERIES, environ=before),
+            tickboard("follow", url, *state, environ=before) as wall,
+        ):
+            until(lambda: live(wall) == HOLES, "each host")
+            time.sleep(20)
+            wall.process.terminate()
+            wall.process.wait(30)
+        stack.enter_context(many_hosts(url, HOLES, SERIES, folder / "hosts.history", HOUR_S + 300))
+        # The hosts make their history first.
+        heard = stack.enter_context(tickboard("follow", url, "--state", "none"))
+        until(lambda: live(heard) == HOLES, "each host")
+        heard.process.kill()
+        wall = stack.enter_context(tickboard("follow", url, *state))
+        began = time.monotonic()
+        until(lambda: live(wall) == HOLES and filling(wall) > 0, "the first hole")
+        until(lambda: filling(wall) == 0, "the last hole filled")
+        passed = time.monotonic() - began
+        health = json.loads(wall.get("/api/health"))
+        answer = json.loads(wall.get("/api/history?metrics=cpu_usage&from=-59m&to=-1m&points=5000&stats=count"))
+        values = sum(sum(series["count"]) for series in answer["series"])
+        table.add("all holes filled after the wall's start, s", f"{passed:.1f}", "10")
+        table.add("ticks skipped meanwhile", str(health["ticks_skipped"]), "0")
+        table.add("values of one metric in the hour, of all", f"{values / (HOLES * 58 * 60):.4f}", "1")
+    return table
+
+
+def _host() -> Table:
+    """Measure what publishing costs the host board."""
+    table = Table(
+        "What publishing costs a host",
+        "CPU of the host board at one tick a second with `--nats`, and of another one without, at the same time "
+        f"over {COST_S:g} s; a wall follows the first.",
+        ["", "% of a core", "limit"],
+    )
+    with contextlib.ExitStack() as stack:
+        url, _ = stack.enter_context(nats_server())
+        published = stack.enter_context(tickboard("--nats", url, "--name", "a", "--state", "none"))
+        alone = stack.enter_context(tickboard("--state", "none"))
+        wall = stack.enter_context(tickboard("follow", url, "--state", "none"))
+        until(lambda: live(wall) == 1, "the host")
+        time.sleep(10)
+        with_nats, without = _shares([published, alone])
+        table.add("with NATS", f"{with_nats:.2f}", "")
+        table.add("without", f"{without:.2f}", "")
+        table.add("more", f"{with_nats - without:.2f}", "0.1")
+    return table
+
+
+def _shares(programs: list[Program]) -> list[float]:
+    """Return the share of a core that each program uses, in per cent."""
+    before, began = [each.cpu() for each in programs], time.monotonic()
+    time.sleep(COST_S)
+    passed = time.monotonic() - began
+    return [(each.cpu() - cpu) / passed * 100 for each, cpu in zip(programs, before, strict=True)]
