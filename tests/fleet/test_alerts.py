@@ -451,6 +451,18 @@ async def test_a_stream_that_begins_too_late_or_falls_silent_is_opened_again(
     assert wall.problems == {}
 
 
+async def test_hosts_that_do_not_answer_keep_no_other_waiting(
+    host: AlertHost, wall: AlertWall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "OPENING_S", 0.01)
+    links = [BoardLink(answers(b": nothing\n")) for _ in range(100)]
+    for number, link in enumerate(links):
+        wall.alerts.follow(f"silent-{number}", link, {})
+    await host.fire(0)
+    follow(wall, host)
+    await until(lambda: wall.said() == ["firing 0"])
+
+
 async def test_a_stream_that_ends_before_it_has_begun_is_opened_again(wall: AlertWall) -> None:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -13,7 +13,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -59,8 +59,9 @@ AWAY_S = 3.0
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 """Seconds until a stream that ended is opened again: the first, doubled each time it fails, up to the last."""
 
-OPENING = 32
-"""How many streams are opened at a time, so that a wall with a thousand hosts does not ask all of them at once."""
+OPENING, OPENING_S = 50, 0.2
+"""How many streams begin to be opened at a time, so that a wall with a thousand hosts does not ask all of them at once,
+and for how many seconds one counts: hosts that do not answer keep no other waiting."""
 
 PAGE_ALERTS, MAX_PAGES = 1_000, 20
 """How many alerts of a host's past are asked for at a time, and in how many answers at most."""
@@ -212,6 +213,7 @@ class _Reader:
         """Note that the host is there, with this number of its newest event."""
         before, self._heard = self._heard, asyncio.get_running_loop().time()
         if self._heard - before > AWAY_S:
+            self._failures = 0
             self._back.set()
         if alerts > self._position.number:
             self._give_up_in(BEHIND_S)
@@ -271,25 +273,24 @@ class _Reader:
         self._newest = position.time
         headers = {"last-event-id": f"{position.epoch}-{position.number}"} if position.epoch else {}
         self._firing = {alert.id for alert in firing_of(self._log(), self._name)}
-        async with AsyncExitStack() as opening:
-            await opening.enter_async_context(self._opening)
-            try:
-                async with (
-                    asyncio.timeout(OPEN_S) as limit,
-                    stream(self._link, "/events/alerts", headers=headers) as answer,
-                ):
-                    self._check(answer)
-                    events = EventStream()
-                    rest = await self._begin(answer, events, limit)
-                    await opening.aclose()
-                    self._limit, self._failures = limit, 0
+        await self._opening.acquire()
+        asyncio.get_running_loop().call_later(OPENING_S, self._opening.release)
+        try:
+            async with (
+                asyncio.timeout(OPEN_S) as limit,
+                stream(self._link, "/events/alerts", headers=headers) as answer,
+            ):
+                self._check(answer)
+                events = EventStream()
+                rest = await self._begin(answer, events, limit)
+                self._limit, self._failures = limit, 0
+                limit.reschedule(_in(SILENT_S))
+                await self._take(rest)
+                async for chunk in answer:
                     limit.reschedule(_in(SILENT_S))
-                    await self._take(rest)
-                    async for chunk in answer:
-                        limit.reschedule(_in(SILENT_S))
-                        await self._take(list(events.feed(chunk)))
-            finally:
-                self._limit = None
+                    await self._take(list(events.feed(chunk)))
+        finally:
+            self._limit = None
 
     def _check(self, answer: Answering) -> None:
         if answer.status != 200:
