@@ -27,7 +27,7 @@ endef
 # What does no I/O: its own tests cover it, branch by branch. The shell around it is covered by its own tests and the core's.
 CORE := access alerting configuration expressions hub metrics panels
 CORE_MODULES := engine markdown problems schedule settings times durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
-SHELL_PARTS := board.py history/** journal/** loop/** output/secrets.py running/** server/** sources/** storage/**
+SHELL_PARTS := board.py fleet/** history/** journal/** loop/** output/secrets.py running/** server/** sources/** storage/**
 
 # Tests of the core: what it does while the clock is set or memory runs out, which takes longest, its folders' and its modules'.
 CORE_TESTS := tests/test_clock_set.py tests/test_refill.py tests/running/test_pace.py tests/failures/test_engine.py tests/security/test_work.py \
@@ -37,7 +37,7 @@ CORE_TESTS := tests/test_clock_set.py tests/test_refill.py tests/running/test_pa
 SHELL_TESTS := $(patsubst %,tests/security/test_%.py,bodies deadlines gate guard_hosts guard_origins tls) $(wildcard tests/security/test_access_*.py) \
 	$(patsubst %,tests/failures/test_%.py,application_send history history_running pipe_input) \
 	$(filter-out %_naive_store.py,$(wildcard tests/history/test_*.py)) \
-	$(patsubst %,tests/%,contract journal loop notify output running sending server sources test_board.py)
+	$(patsubst %,tests/%,contract fleet journal loop notify output running sending server sources test_board.py)
 
 .DEFAULT_GOAL := help
 .PHONY: run test check docs coverage shell-coverage measured-tests pictures bench format lock build clean help setup page chromium proxies iproute2 check-lock

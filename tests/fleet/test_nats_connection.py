@@ -14,6 +14,7 @@ from tests.nats_servers import NatsServer, nats_server
 from tests.servers import free_port
 
 from tickboard.errors import InputError
+from tickboard.fleet import nats_attempts
 from tickboard.fleet import nats_connection as module
 from tickboard.fleet.nats_connection import NatsConnection, Subscription
 from tickboard.fleet.nats_options import NatsAddress, NatsOptions, read_servers
@@ -170,8 +171,8 @@ async def test_a_server_that_hangs_is_given_up_and_used_again_when_it_answers(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "ANSWER_S", 0.3)
-    monkeypatch.setattr(module, "CONNECT_S", 0.3)
-    monkeypatch.setattr(module, "CLOSE_S", 0.2)
+    monkeypatch.setattr(nats_attempts, "CONNECT_S", 0.3)
+    monkeypatch.setattr(nats_attempts, "CLOSE_S", 0.2)
     link = Link(server.url)
     async with running(link):
         server.freeze()
@@ -181,7 +182,7 @@ async def test_a_server_that_hangs_is_given_up_and_used_again_when_it_answers(
         await true(lambda: "has not answered for 0.3 s" in link.problem())
         assert not link.nats.connected
         await true(lambda: "has not answered within 0.3 s" in link.problem())
-        monkeypatch.setattr(module, "CONNECT_S", 5.0)
+        monkeypatch.setattr(nats_attempts, "CONNECT_S", 5.0)
         server.thaw()
         await true(lambda: link.nats.connected)
         assert not link.problems
@@ -189,7 +190,7 @@ async def test_a_server_that_hangs_is_given_up_and_used_again_when_it_answers(
 
 
 async def test_a_server_that_accepts_and_says_nothing_or_nonsense_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONNECT_S", 0.3)
+    monkeypatch.setattr(nats_attempts, "CONNECT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         link = Link(f"nats://127.0.0.1:{silent.getsockname()[1]}")
         async with running(link, connect=False):
@@ -265,7 +266,7 @@ async def test_files_that_are_no_credentials_or_cannot_be_read_in_time(
         await true(lambda: f"{file} cannot be used: " in link.problem())
         file.write_text("nonsense")
         await true(lambda: f"{file} is not a credentials file" in link.problem())
-    monkeypatch.setattr(module, "CONNECT_S", 0.1)
+    monkeypatch.setattr(nats_attempts, "CONNECT_S", 0.1)
     file.unlink()
     os.mkfifo(file)
     link = Link(server.url, {"credentials": file})

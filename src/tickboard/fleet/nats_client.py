@@ -1,11 +1,11 @@
-"""The NATS client of `tickboard.fleet.nats_connection`: it never sends a login in clear text where TLS is wanted."""
+"""The NATS client of `tickboard.fleet.nats_attempts`: it never sends a login in clear text where TLS is wanted."""
 
 from typing import Any
 
 from nats.aio.client import Client
 from nats.errors import SecureConnWantedError
 
-from tickboard.fleet.nats_connection import NeedsTlsError
+from tickboard.fleet.nats_attempts import NeedsTlsError
 
 
 class FleetClient(Client):

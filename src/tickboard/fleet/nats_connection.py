@@ -9,31 +9,23 @@ Everything here runs in one event loop. The NATS client is imported when a conne
 """
 
 import asyncio
-import contextlib
 import random
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from tickboard.fleet.nats_options import MAX_SERVERS, NatsAddress, NatsOptions
+from tickboard.fleet.nats_attempts import LostError, NatsAttempts, close, discovered, error_text, explained
+from tickboard.fleet.nats_options import NatsAddress, NatsOptions
 from tickboard.hub.traffic import NatsTraffic
-from tickboard.loop.threads import Threads
-from tickboard.output.text import one_line
 from tickboard.problems import Quiet, Reporter, described
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client, RawCredentials
+    from nats.aio.client import Client
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription as NatsSubscription
-
-CONNECT_S = 5.0
-"""How long connecting to a server may take, and reading the files that are needed for it."""
 
 PING_S = 2.0
 """Seconds between two questions whether the server still answers."""
@@ -41,8 +33,8 @@ PING_S = 2.0
 ANSWER_S = 4.0
 """How long the answer may take before the connection is given up."""
 
-CLOSE_S = 1.0
-"""How long closing a connection may take before it is cut."""
+STOP_S = 1.0
+"""How long sending may take to stop."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
 """The first and the longest pause before all servers are tried again; each is twice the one before, and varied."""
@@ -62,10 +54,6 @@ MAX_RECEIVED_BYTES = 2**26
 MESSAGE_BYTES = 200
 """What a waiting message counts besides its content."""
 
-MAX_SHOWN = 300
-
-T = TypeVar("T")
-
 Receive = Callable[[str, bytes, str], None]
 """Takes the subject, the content and the reply subject of a message. It returns quickly."""
 
@@ -74,14 +62,6 @@ class _Message(Struct, frozen=True):
     subject: str
     content: bytes
     reply: str
-
-
-class _LostError(Exception):
-    """There is no connection, for a reason that is its text, in words for people."""
-
-
-class NeedsTlsError(Exception):
-    """A server asks for TLS, for which no certificates were read yet."""
 
 
 class Subscription:
@@ -125,16 +105,12 @@ class NatsConnection:
         self.address = str(options.servers[0])
         self.max_payload = 2**20
         self._options = options
-        self._name = name
         self._problems = problems
         self._without = without
-        self._echo = echo
         self._sources = [f"NATS{more}" for more in ("", ": permissions", ": large messages", ": slow", ": messages")]
         self._quiet = {source: Quiet() for source in self._sources[1:]}
         self._found: list[NatsAddress] = []
-        self._needs_tls = options.wants_tls
-        self._system_tls: ssl.SSLContext | None = None
-        self._files = Threads("tickboard nats files", 1)
+        self._attempts = NatsAttempts(options, name, echo=echo)
         self._subscriptions: dict[Subscription, None] = {}
         self._watchers: list[Callable[[bool], None]] = []
         self._waiting: deque[_Message | Subscription] = deque()
@@ -223,7 +199,7 @@ class NatsConnection:
             for server in servers:
                 try:
                     await self._serve(server)
-                except _LostError as lost:
+                except LostError as lost:
                     why.append(f"{server} {lost}")
             self._problems.report(self._sources[0], f"{'; '.join(why)}: until it can be reached, {self._without}")
             if time.monotonic() - began > WELL_S:
@@ -235,14 +211,11 @@ class NatsConnection:
         """Connect to a server, and use the connection until it is lost.
 
         Raises:
-            _LostError: the connection could not be made, or is lost.
+            LostError: the connection could not be made, or is lost.
         """
         self.address = str(server)
-        try:
-            client = await self._connect(server)
-        except NeedsTlsError:
-            self._needs_tls = True
-            client = await self._connect(server)
+        over = self._over = asyncio.Event()
+        client = await self._attempts.connect(server, self._failed, over.set)
         self._client = client
         sender: asyncio.Task[BaseException | None] | None = None
         try:
@@ -254,108 +227,23 @@ class NatsConnection:
             self._end()
             if sender is not None:
                 sender.cancel()
-                await asyncio.wait([sender], timeout=CLOSE_S)
-            await _close(client)
-
-    async def _connect(self, server: NatsAddress) -> "Client":
-        """Return a client that is connected.
-
-        Raises:
-            _LostError: it could not be made.
-            NeedsTlsError: the server asks for TLS.
-        """
-        from tickboard.fleet.nats_client import FleetClient
-
-        tls = server.tls or self._needs_tls
-        client = FleetClient(wants_tls=tls)
-        over = self._over = asyncio.Event()
-        is_connecting = True
-
-        async def failed(error: Exception) -> None:
-            if is_connecting:
-                raise error
-            self._failed(error)
-
-        async def closed() -> None:
-            over.set()
-
-        try:
-            context, credentials = await self._read_files(tls=tls)
-            async with asyncio.timeout(CONNECT_S):
-                await client.connect(
-                    f"nats://{server.place}",
-                    error_cb=failed,
-                    closed_cb=closed,
-                    name=self._name,
-                    no_echo=not self._echo,
-                    allow_reconnect=False,
-                    connect_timeout=CONNECT_S,  # type: ignore[arg-type]  # its annotation says int
-                    # This module asks itself whether the server still answers.
-                    ping_interval=10**9,
-                    tls=context,
-                    tls_hostname=server.certificate_name or None,
-                    user_credentials=credentials,
-                    **_login(server),
-                )
-        except Exception as error:  # whatever the client raises, there is no connection
-            await _close(client)
-            if isinstance(error, NeedsTlsError | _LostError):
-                raise
-            raise _LostError(_explained(error, server)) from error
-        except BaseException:
-            await _close(client)
-            raise
-        is_connecting = False
-        if not client.is_connected:
-            await _close(client)
-            raise _LostError("has closed the connection at once")
-        return client
-
-    async def _read_files(self, *, tls: bool) -> "tuple[ssl.SSLContext | None, RawCredentials | None]":
-        """Read the certificates and the credentials, in a thread, since a disk may hang.
-
-        Raises:
-            _LostError: a file cannot be read or used.
-        """
-
-        def read() -> "tuple[ssl.SSLContext | None, RawCredentials | None]":
-            return self._tls_context() if tls else None, _credentials(self._options.credentials)
-
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                result, error = await self._files.call(read)
-        except TimeoutError:
-            raise _LostError(f"is not tried: reading the files for it takes more than {CONNECT_S:g} s") from None
-        if error is not None:
-            raise error
-        return cast("tuple[ssl.SSLContext | None, RawCredentials | None]", result)
-
-    def _tls_context(self) -> ssl.SSLContext:
-        """Return what is needed for TLS. Certificates of the options are read each time, since they are renewed."""
-        options = self._options
-        if not options.wants_tls:
-            self._system_tls = self._system_tls or ssl.create_default_context()
-            return self._system_tls
-        context = _used(options.ca, lambda: ssl.create_default_context(cafile=options.ca))
-        certificate = options.certificate
-        if certificate is not None:
-            _used(certificate, lambda: context.load_cert_chain(certificate, options.key))
-        return context
+                await asyncio.wait([sender], timeout=STOP_S)
+            await close(client)
 
     async def _begin(self, client: "Client", server: NatsAddress) -> None:
         """Subscribe, and tell everyone that there is a connection."""
         self._waiting.clear()
         self._waiting_bytes = 0
         self.max_payload = client.max_payload
-        self._found = _discovered(client, server, self._options.servers)
+        self._found = discovered(client, server, self._options.servers)
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(ANSWER_S):
                 for subscription in list(self._subscriptions):
                     subscription.made = None
                     await self._subscribe(client, subscription)
-                await client.flush(CONNECT_S)  # type: ignore[arg-type]  # its annotation says int
+                await client.flush(ANSWER_S)  # type: ignore[arg-type]  # its annotation says int
         except Exception as error:
-            raise _LostError(_explained(error, server)) from error
+            raise LostError(explained(error, server)) from error
         self.counts.connections += 1
         self.counts.connected = True
         self._problems.clear(self._sources[0], f"{server} is connected")
@@ -380,7 +268,7 @@ class NatsConnection:
         """Return never: ask again and again whether the server answers.
 
         Raises:
-            _LostError: it does not, or the connection has ended.
+            LostError: it does not, or the connection has ended.
         """
         over = asyncio.create_task(self._over.wait())
         answer: asyncio.Task[float] | None = None
@@ -391,9 +279,9 @@ class NatsConnection:
                 await asyncio.wait([answer, over, sender], return_when=asyncio.FIRST_COMPLETED)
                 if over.done() or sender.done() or client.is_closed:
                     error = client.last_error or (sender.result() if sender.done() else None)
-                    raise _LostError("has closed the connection" if error is None else f"is lost: {_text(error)}")
+                    raise LostError("has closed the connection" if error is None else f"is lost: {error_text(error)}")
                 if answer.exception() is not None:
-                    raise _LostError(f"has not answered for {ANSWER_S:g} s")
+                    raise LostError(f"has not answered for {ANSWER_S:g} s")
                 self._look_again(time.monotonic())
         finally:
             over.cancel()
@@ -465,7 +353,7 @@ class NatsConnection:
         """Take an error that the client found beside what it was asked for."""
         from nats.errors import SlowConsumerError
 
-        text = _text(error)
+        text = error_text(error)
         if isinstance(error, SlowConsumerError):
             self.counts.lost += 1
             self._report(3, f"messages of {self.address} arrive faster than they are handled: some are lost")
@@ -482,79 +370,3 @@ class NatsConnection:
             self._problems.report(source, message, kind=source)
         else:
             self._problems.report(source, message, error=error, kind=type(error))
-
-
-def _used(file: Path | None, use: Callable[[], T]) -> T:
-    """Return what is made of a file.
-
-    Raises:
-        _LostError: it cannot be read or used.
-    """
-    try:
-        return use()
-    except (OSError, ValueError) as error:
-        raise _LostError(f"is not tried: {file} cannot be used: {_text(error)}") from error
-
-
-def _credentials(file: Path | None) -> "RawCredentials | None":
-    if file is None:
-        return None
-    from nats.aio.client import RawCredentials
-
-    text = _used(file, file.read_text)
-    if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
-        raise _LostError(f"is not tried: {file} is not a credentials file, which holds a user's JWT and its seed")
-    return RawCredentials(text)
-
-
-def _login(server: NatsAddress) -> dict[str, Any]:
-    """Return the arguments of the client that say who it is."""
-    if server.user is None:
-        return {}
-    if server.password is None:
-        return {"token": server.user.reveal()}
-    return {"user": server.user.reveal(), "password": server.password.reveal()}
-
-
-def _discovered(client: "Client", server: NatsAddress, known: tuple[NatsAddress, ...]) -> list[NatsAddress]:
-    """Return the other servers of the cluster, as the connected one names them."""
-    places = {each.place for each in known}
-    found: list[NatsAddress] = []
-    for url in client.discovered_servers[:MAX_SERVERS]:
-        host = url.hostname or ""
-        is_address = host.replace(".", "").isdigit() or ":" in host
-        name = server.certificate_name or server.host if is_address else ""
-        other = replace(server, host=host, port=url.port or server.port, certificate_name=name)
-        if host and other.place not in places:
-            found.append(other)
-    return found
-
-
-def _text(error: BaseException) -> str:
-    """Return what an error of the client says."""
-    return one_line(str(error) or type(error).__name__, MAX_SHOWN).removeprefix("nats: ").replace("'", "")
-
-
-def _explained(error: Exception, server: NatsAddress) -> str:
-    """Return why there is no connection, and how to fix it."""
-    text = _text(error)
-    lowered = text.lower()
-    if isinstance(error, TimeoutError):
-        return f"has not answered within {CONNECT_S:g} s"
-    if "authorization violation" in lowered or "authentication" in lowered or "authorization failed" in lowered:
-        return f"refuses the login ({text}): check the user and password, the token, or the credentials file"
-    if isinstance(error, ssl.SSLError):
-        return f"cannot be reached over TLS: {text}"
-    return f"cannot be reached: {text or type(error).__name__}"
-
-
-async def _close(client: "Client") -> None:
-    """Close a client, and cut its connection if that takes long."""
-    transport = client._transport  # noqa: SLF001  # nothing public cuts a connection
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(CLOSE_S):
-            await client.close()
-    writer = getattr(transport, "_io_writer", None)
-    if writer is not None:
-        with contextlib.suppress(Exception):
-            writer.transport.abort()
