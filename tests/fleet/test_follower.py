@@ -664,3 +664,35 @@ def test_what_comes_through_an_unknown_link_is_ignored() -> None:
     wall.follower.said_bye(host.link)
     wall.tick()
     assert wall.keys() == []
+
+
+def test_after_an_interruption_all_that_was_missed_is_read_again() -> None:
+    """The ticks of the window that come then have only the series that the host has by then."""
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    last = wall.due
+    for _ in range(5):
+        wall.tick()
+        host.beat()
+    for number in range(1, 6):
+        host.tick(last + number, number)
+    assert list(host.host.holes) == [(last * 1000, round(wall.time * 1000))]
+
+
+def test_a_new_name_is_noted_for_as_long_as_it_is_shown() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 5)
+    cores = MetricInfo("cpu_usage", "CPU", "cores", "gauge")
+    other = FakeHost(wall, "web-2", metrics=(cores,), link=FakeLink("http://b"))
+    disk = WatchedSeries("disk", "%", {"mount": "/"})
+    for series in ((), (disk,), ()):
+        other.series = (WatchedSeries("cpu_usage", "cores"), *series)
+        other.introduce()
+        other.tick(wall.due + 1, 2, *(1.0 for _ in series))
+        wall.tick()
+        assert "it is shown as cpu_usage:cores" in wall.info("web-2").problem
+    other.series, other.metrics = (WatchedSeries("cpu_usage", "%"),), (CPU,)
+    other.introduce()
+    other.tick(wall.due + 1, 2)
+    assert wall.info("web-2").problem == ""

@@ -114,7 +114,7 @@ async def test_a_wall_that_cannot_keep_its_hosts_says_so_and_goes_on(tmp_path: P
 
 
 async def test_hosts_are_stored_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "EVERY_S", 0.01)
+    monkeypatch.setattr(keeping, "NEW_S", 0.01)
     wall = Wall()
     FakeHost(wall).introduce()
     kept = KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems)

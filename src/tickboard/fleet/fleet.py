@@ -77,7 +77,7 @@ class Fleet:
         follower.on_heard = self._alerts.heard
         follower.on_forget = self._forgot
         self._kept = KeptHosts(roster, follower, interval_ms, problems)
-        self._kept.load({public(each.url) for each in self._addresses})
+        self._knows_hosts = self._kept.load({public(each.url) for each in self._addresses})
         self._complete = asyncio.Event()
         self._wait_s = min(WAIT_S, interval_ms / 2000)
 
@@ -88,6 +88,8 @@ class Fleet:
         from tickboard.fleet.http_link import HttpLink
 
         self._supervisor = Supervisor(self._problems)
+        if self._knows_hosts:
+            self._alerts.keep_only(self.hosts)
         for host in self.hosts.values():
             # Those that it knows from before it was stopped.
             self._changed(host)

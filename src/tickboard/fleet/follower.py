@@ -55,6 +55,9 @@ SET_S = 2.0
 UNSEEN_TICKS, UNSEEN_BEATS = 3, 3
 """So many beats in a row that are so many ticks ahead of the newest tick mean that ticks are lost."""
 
+INTERRUPTED_INTERVALS, INTERRUPTED_S = 2, 0.5
+"""A host whose ticks have not come for so many of its intervals and so many seconds more was cut off."""
+
 LEFT_S = 3_600.0
 """A host that said goodbye is forgotten after this many seconds."""
 
@@ -173,8 +176,7 @@ class Follower:
         if tick.epoch != host.epoch and host.epoch:
             # The host was restarted, maybe with another clock, or its clock was set.
             self._doubt(host)
-        if host.ticked_ms and time_ms - host.ticked_ms > 1.5 * host.interval_ms:
-            self._add_hole(host, host.ticked_ms, time_ms)
+        self._see_hole(host, time_ms)
         host.epoch, host.seq, host.ticked_ms = tick.epoch, tick.seq, time_ms
         host.unseen_beats = 0
         self._place(host, tick)
@@ -508,6 +510,21 @@ class Follower:
             late.columns.append(host.columns)
             late.rows.append(values)
             self._late_ticks += 1
+
+    def _see_hole(self, host: FollowedHost, time_ms: int) -> None:
+        """Notice that ticks are missing before one that comes.
+
+        After an interruption, the ticks of a host's window come, but only with the series that it has by then.
+        """
+        arrived, before = self._clock(), host.arrived
+        host.arrived = arrived
+        if not host.ticked_ms:
+            return
+        if before and arrived - before > INTERRUPTED_INTERVALS * host.interval_ms / 1000 + INTERRUPTED_S:
+            now_ms = round(self._now() * 1000) - host.clock.shift_ms
+            self._add_hole(host, host.ticked_ms, max(time_ms, now_ms))
+        elif time_ms - host.ticked_ms > 1.5 * host.interval_ms:
+            self._add_hole(host, host.ticked_ms, time_ms)
 
     def _add_hole(self, host: FollowedHost, start_ms: int, end_ms: int) -> None:
         host.holes.add(start_ms, end_ms)

@@ -5,13 +5,14 @@ from math import ceil
 from typing import Literal, cast
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.client.decoder import Tick, WatchedSeries
-from tickboard.expressions.alignment import Columns, Floats
+from tickboard.expressions.alignment import Columns, Floats, Labels
 from tickboard.fleet.clock import HostClock
 from tickboard.fleet.holes import Hole, Holes
 from tickboard.fleet.link import Link
-from tickboard.wire import About, HostInfo, HostState, TimeRange, timestamp
+from tickboard.wire import About, HostInfo, HostState, MetricInfo, TimeRange, timestamp
 
 GONE_INTERVALS, GONE_S = 3, 3.0
 """A host that has been silent for the longer of these is gone."""
@@ -26,6 +27,20 @@ LATE_TICKS = 3
 """A host whose last ticks all came late is not waited for until one comes in time."""
 
 NOTHING: Floats = np.empty(0)
+
+
+class MadeSeries(Struct, frozen=True):
+    """One series of a host on the wall.
+
+    Attributes:
+        column: its column; below 0: the wall has none for it.
+        described: the metric and the labels that it should have.
+        note: why it has another name, or none; empty if it has its own.
+    """
+
+    column: int
+    described: tuple[MetricInfo, Labels]
+    note: str = ""
 
 
 class FollowedHost:
@@ -49,7 +64,7 @@ class FollowedHost:
         interval_ms: milliseconds between two of its ticks.
         labels: its own labels.
         series: the series of its ticks; the same object from tick to tick until it changes.
-        made: its series on the wall: the column of each, and its metric and labels, by its key on the host.
+        made: its series on the wall, by their keys on the host.
         columns: the columns of its series on the wall that were not refused, in the order of its ticks.
         places: where their values are in its ticks; None: it is all of them.
         up: the column of its ``host_up``; -1: there is none.
@@ -60,6 +75,7 @@ class FollowedHost:
         late_ticks: how many of its newest ticks all came late.
         epoch, seq: the position of its newest tick.
         ticked_ms: its time of that tick, POSIX milliseconds; 0: none.
+        arrived: when that tick arrived, by a clock that never steps.
         unseen_beats: how many beats in a row were ahead of its newest tick.
         holes: the ranges in which its ticks are missing here.
         filling: the range that is being filled.
@@ -79,7 +95,7 @@ class FollowedHost:
         self.interval_ms = self._wall_ms = interval_ms
         self.labels: dict[str, str] = {}
         self.series: tuple[WatchedSeries, ...] = ()
-        self.made: dict[str, tuple[int, object]] = {}
+        self.made: dict[str, MadeSeries] = {}
         self.columns: Columns = np.empty(0, np.intp)
         self.places: Columns | None = None
         self.up = -1
@@ -88,6 +104,7 @@ class FollowedHost:
         self.early: deque[Tick] = deque()
         self.late_ticks = 0
         self.epoch, self.seq, self.ticked_ms = "", 0, 0
+        self.arrived = 0.0
         self.unseen_beats = 0
         self.holes = Holes()
         self.filling: Hole | None = None

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tickboard.client.decoder import WatchedSeries
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Labels
-from tickboard.fleet.host import FollowedHost
+from tickboard.fleet.host import FollowedHost, MadeSeries
 from tickboard.fleet.wall_labels import HOST, wall_labels
 from tickboard.metrics.cleaning import MAX_LABEL_VALUE
 from tickboard.metrics.declarations import is_label
@@ -79,36 +79,33 @@ class HostSeries:
         host.series = series
         metrics = {each.name: each for each in host.about.metrics}
         wanted = {one.key: self._described(host, one, metrics.get(one.name)) for one in series[:MAX_HOST_SERIES]}
-        changed = {key for key, (_, before) in host.made.items() if key in wanted and wanted[key] != before}
-        self._intake.drop([column for key in changed if (column := host.made.pop(key)[0]) >= 0])
-        self._clear([column for key, (column, _) in host.made.items() if key not in wanted])
-        refused: dict[str, str] = {}
-        renamed: dict[str, str] = {}
-        made: dict[str, tuple[int, object]] = {}
-        for key, (metric, labels) in wanted.items():
-            known = self._source.known.get((host.name, key), REFUSED)
-            made[key] = (known if known >= 0 else self._make(host, key, metric, labels, refused, renamed)), wanted[key]
-        host.made = made
+        changed = [key for key, made in host.made.items() if key in wanted and wanted[key] != made.described]
+        self._intake.drop([made.column for key in changed if (made := host.made.pop(key)).column >= 0])
+        self._clear([made.column for key, made in host.made.items() if key not in wanted])
+        host.made = {
+            key: before
+            if (before := host.made.get(key)) is not None and before.column >= 0
+            else self._make(host, key, *described)
+            for key, described in wanted.items()
+        }
+        refused = [made.note for made in host.made.values() if made.column < 0]
         if len(series) > MAX_HOST_SERIES:
-            refused[""] = f"it publishes {len(series)} series, and {MAX_HOST_SERIES} are shown: publish fewer metrics"
-        _note(host, NOT_SHOWN, refused.values())
-        _note(host, RENAMED, renamed.values())
-        host.use([made[one.key][0] if one.key in made else REFUSED for one in series])
+            refused += [f"it publishes {len(series)} series, and {MAX_HOST_SERIES} are shown: publish fewer metrics"]
+        _note(host, NOT_SHOWN, refused)
+        _note(host, RENAMED, [made.note for made in host.made.values() if made.column >= 0])
+        host.use([host.made[one.key].column if one.key in host.made else REFUSED for one in series])
 
     def column_of(self, host: FollowedHost, one: WatchedSeries) -> int:
         """Return the column of a series of a host, which is made if the host had it once; `REFUSED` or below: none."""
         if (made := host.made.get(one.key)) is not None:
-            return made[0]
-        known = self._source.known.get((host.name, one.key), REFUSED)
-        if known >= 0:
-            return known
+            return made.column
         assert host.about is not None
         metric = next((each for each in host.about.metrics if each.name == one.name), None)
-        return self._make(host, one.key, *self._described(host, one, metric), {}, {})
+        return self._make(host, one.key, *self._described(host, one, metric)).column
 
     def remove(self, host: FollowedHost) -> None:
         """Remove all series of a host."""
-        columns = [column for column, _ in host.made.values()]
+        columns = [made.column for made in host.made.values()]
         self._intake.drop([column for column in (*columns, host.up) if column >= 0])
         host.made, host.series, host.up = {}, (), -1
         host.use([])
@@ -122,7 +119,7 @@ class HostSeries:
 
     def _make_up(self, host: FollowedHost) -> None:
         labels = tuple(wall_labels(host.name, host.labels, {}).items())
-        host.up = self._make(host, "", UP, labels, {}, {})
+        host.up = self._make(host, "", UP, labels).column
 
     def _described(
         self, host: FollowedHost, one: WatchedSeries, metric: MetricInfo | None
@@ -136,30 +133,20 @@ class HostSeries:
             found = replace(found, title=metric.title, kind=kind, min=metric.min, max=metric.max)
         return replace(found, labels=[name for name, _ in labels]), labels
 
-    def _make(
-        self,
-        host: FollowedHost,
-        key: str,
-        metric: MetricInfo,
-        labels: Labels,
-        refused: dict[str, str],
-        renamed: dict[str, str],
-    ) -> int:
-        """Make a series and return its column; `REFUSED` if the wall cannot have it."""
+    def _make(self, host: FollowedHost, key: str, metric: MetricInfo, labels: Labels) -> MadeSeries:
+        """Make a series; its column is `REFUSED` if the wall cannot have it."""
+        described = metric, labels
         try:
-            return self._source.follow((host.name, key), metric, labels)
+            return MadeSeries(self._source.follow((host.name, key), metric, labels), described)
         except LimitError as error:
-            refused[metric.name] = str(error)
-            return REFUSED
+            return MadeSeries(REFUSED, described, str(error))
         except InputError as error:
             other = replace(metric, name=_other_name(metric))
             try:
                 column = self._source.follow((host.name, key), other, labels)
             except (InputError, LimitError):
-                refused[metric.name] = str(error)
-                return REFUSED
-            renamed[metric.name] = f"{_what(error)}: it is shown as {other.name}"
-            return column
+                return MadeSeries(REFUSED, described, str(error))
+            return MadeSeries(column, described, f"{_what(error)}: it is shown as {other.name}")
 
     def _clear(self, columns: Iterable[int]) -> None:
         """Clear the values of series that a host no longer sends; they leave after a while."""
@@ -194,5 +181,5 @@ def _what(error: InputError) -> str:
 def _note(host: FollowedHost, about: str, texts: Iterable[str]) -> None:
     """Replace what somebody has to fix about one thing."""
     host.notes.pop(about, None)
-    if shown := "; ".join(dict.fromkeys(texts)):
+    if shown := "; ".join(filter(None, dict.fromkeys(texts))):
         host.notes[about] = one_line(shown, MAX_NOTE)

@@ -15,8 +15,8 @@ from tickboard.problems import Reporter
 SOURCE = "list of hosts"
 """The source of the problem that the hosts are not kept."""
 
-EVERY_S = 10.0
-"""Seconds between two times that hosts are stored."""
+NEW_S, EVERY_S = 1.0, 10.0
+"""Seconds until a new host is stored, and between two times that all are."""
 
 AGAIN_MS = 15_000
 """So much of each host is read again after a restart, since the last ticks may not have reached the wall's disk."""
@@ -39,29 +39,34 @@ class KeptHosts:
         self._problems = problems
         self._stored: dict[str, HostPlace] = {}
 
-    def load(self, addresses: Collection[str]) -> None:
-        """Add the hosts of an earlier run to the follower. This blocks.
+    def load(self, addresses: Collection[str]) -> bool:
+        """Add the hosts of an earlier run to the follower, and return whether they are known. This blocks.
 
         Args:
             addresses: of the hosts that are followed over HTTP; others that were reached over HTTP are forgotten.
         """
         if self._roster is None:
-            return
+            return False
         try:
             known = self._roster.load()
         except JournalError as error:
             self._problems.report(SOURCE, str(error))
-            return
+            return False
         for each in known:
             self._stored[each.about.name] = each.place
             if each.place.kind != "http" or each.place.address in addresses:
                 self._follower.add_known(self._host(each))
+        return True
 
     async def run(self) -> None:
-        """Store the hosts now and then, until cancelled."""
+        """Store the hosts now and then, and new ones soon, until cancelled."""
+        waited_s = 0.0
         while True:
-            await asyncio.sleep(EVERY_S)
-            await self.store()
+            await asyncio.sleep(NEW_S)
+            waited_s += NEW_S
+            if waited_s >= EVERY_S or self._follower.hosts.keys() != self._stored.keys():
+                waited_s = 0.0
+                await self.store()
 
     async def store(self) -> None:
         """Store what has changed of the hosts."""
