@@ -118,6 +118,11 @@ async def test_alerts_come_through_a_stream_and_are_acknowledged_by_name(server:
             await until(lambda: "Anna" in events.texts)
             assert "mallory" not in events.texts
             await ended([reading])
+            nameless = Caller("operator")
+            for caller, given, by in ((ANNA, "bob", "Anna"), (nameless, "bob", "bob"), (nameless, "", "a wall")):
+                body = json.dumps({"text": f"by {by}", "by": given}).encode()
+                made = await fetch(link, "POST", "/api/marks", body=body, headers=json_type, caller=caller)
+                assert json.loads(made.body)["by"] == by
             board = json.loads((await fetch(link, "GET", "/api/board")).body)
             assert board["title"] == "Alarms"
             assert (await fetch(link, "GET", "/api/audit", caller=ANNA)).status == 404

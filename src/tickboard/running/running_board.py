@@ -21,7 +21,6 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from tickboard import wire
-from tickboard.access.roles import Identity
 from tickboard.alerting.host_alerts import keep_only
 from tickboard.alerting.keeping import Keeping
 from tickboard.alerting.log import LOG_AGE_S, AlertLog
@@ -54,7 +53,7 @@ from tickboard.sending.options import RemoteWriteOptions
 from tickboard.sending.remote_writing import RemoteWriting
 from tickboard.server.app import create_app
 from tickboard.server.later import import_later
-from tickboard.server.requests.identity import IDENTITY
+from tickboard.server.requests.identity import IDENTITY, wall_identity
 from tickboard.server.streams.descriptors import write_all
 from tickboard.settings import Settings
 
@@ -432,7 +431,7 @@ def _alerts_s(history: HistoryOptions) -> float:
 
 def _identify(scope: MutableMapping[str, Any], caller: Caller) -> None:
     """Record who makes a call through a wall."""
-    scope[IDENTITY] = Identity(caller.name or "a wall", caller.role, "wall")
+    scope[IDENTITY] = wall_identity(caller)
 
 
 def _alert_id() -> str:

@@ -10,6 +10,7 @@ from starlette.types import Scope
 from tickboard.access.authority import listed
 from tickboard.access.credentials import id_of
 from tickboard.access.roles import Identity, may
+from tickboard.fleet.caller import Caller
 from tickboard.fleet.passing import person_in
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.source import Source
@@ -17,6 +18,9 @@ from tickboard.server.requests.request_headers import head_of
 
 IDENTITY = "tickboard.identity"
 """The key in a request's scope."""
+
+WALL = "wall"
+"""The credential of a call through NATS: its permissions have admitted the wall."""
 
 AUDITED = "tickboard.audited"
 """The key of the `tickboard.access.audit.Audit` of the server, in the scope of an admin's request."""
@@ -47,7 +51,14 @@ def signed(scope: Scope, by: str) -> str:
     identity, person = identity_of(scope), person_in(head_of(scope))
     if identity is None:
         return person or by
+    if identity.credential == WALL and identity.name == identity.role:
+        return by or "a wall"
     return f"{person} via {identity.name}" if person and identity.credential.startswith("token ") else identity.name
+
+
+def wall_identity(caller: Caller) -> Identity:
+    """Return who makes a call through a wall. Where nobody logs in on the wall, they have no name."""
+    return Identity(caller.name or caller.role, caller.role, WALL)
 
 
 def source_of(scope: Scope, intake: Intake, protocol: str) -> Source:
