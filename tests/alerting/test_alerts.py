@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickboard.alerting.actions import ActionResult, acknowledge, silence
-from tickboard.alerting.alerts import ABSENT_S, NO_DATA, RULE_REMOVED, STALE_S, Alerts
+from tickboard.alerting.alerts import ABSENT_S, FORGOTTEN, NO_DATA, RULE_REMOVED, STALE_S, Alerts
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import AlertEvent, AlertLog
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
@@ -490,6 +490,26 @@ def test_the_absence_of_series_that_a_glob_selects_is_announced_whether_they_lef
     for host in ("web-2", "db-1"):
         beat.labels(host=host).set(None)
     assert announced(bench.tick(3)) == [("firing", "web-2 is silent")]
+
+
+def test_series_that_are_forgotten_end_their_alerts_unless_they_are_back() -> None:
+    bench = Bench()
+    beat = bench.registry.gauge("beat", labels=["host"])
+    bench.rule(absent(beat), "{host} is silent")
+    for host in "abc":
+        beat.labels(host=host).set(None)
+    assert len(bench.tick(0)) == 3
+    for host in "ab":
+        bench.registry.remove(beat.labels(host=host))
+    assert bench.tick(1) == []
+    for host in "abc":
+        bench.alerts.forget("host", host)
+    beat.labels(host="b")
+    bench.reload()
+    events = bench.tick(2)
+    assert [(event.alert.message, event.alert.ended) for event in events] == [("a is silent", FORGOTTEN)]
+    bench.registry.remove(beat.labels(host="b"))
+    assert bench.tick(3) == []
 
 
 def test_an_alert_on_a_total_is_of_its_group() -> None:

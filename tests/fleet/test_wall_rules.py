@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import httpx
 from tests.fleet.comparing import milliseconds
 from tests.fleet.real_walls import INTERVAL_MS, Walls, running
 from tests.serving import wait_for
@@ -80,3 +81,13 @@ def test_a_host_that_is_killed_has_an_alert_until_it_is_back_and_a_goodbye_is_no
         walls.wait_for_ticks("a", 2 * SILENT_MS // INTERVAL_MS)
         assert walls.state("b") == "left"
         assert [each["id"] for each in alerts(walls, "gone")] == [alert["id"]]
+
+
+def test_the_alerts_on_a_host_that_is_forgotten_end(tmp_path: Path) -> None:
+    with running(tmp_path, "a", config=CONFIG) as walls:
+        walls.wait_for_ticks("a", 1)
+        walls.hosts["a"].end(signal.SIGKILL)
+        wait_for(lambda: messages(walls, "gone") and messages(walls, "silent"))
+        httpx.delete(f"{walls.wall.url}/api/hosts/a").raise_for_status()
+        wait_for(lambda: not messages(walls, "gone") and messages(walls, "silent") == ["a* sends nothing"])
+        assert [alert["ended"] for alert in alerts(walls, "gone")] == ["forgotten"]

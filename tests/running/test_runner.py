@@ -56,7 +56,7 @@ class Bench:
         """Follow hosts that the test makes up."""
         engine, hub = self.engine, self.hub
         self.fleet = Fleet(
-            FollowOptions(), engine.intake, hub.problems, self.interval_ms, lambda: engine.alerts.log, Announcer(hub)
+            FollowOptions(), engine.intake, hub.problems, self.interval_ms, lambda: engine.alerts, Announcer(hub)
         )
         return self.fleet
 

@@ -29,7 +29,7 @@ STALE_S = 300.0
 ABSENT_S = 24 * 3600.0
 """An alert that fires because a value is missing ends when its series has been gone for this many seconds."""
 
-NO_DATA, RULE_REMOVED = "no data", "rule removed"
+NO_DATA, RULE_REMOVED, FORGOTTEN = "no data", "rule removed", "forgotten"
 """The reasons, other than its values, for which an episode can end."""
 
 
@@ -61,6 +61,8 @@ class Alerts:
         self._table = EpisodeTable([], [])
         # Episodes of series that are not on the board now.
         self._elsewhere: dict[Key, Episode] = {}
+        # Labels of series that left for good.
+        self._forgotten: set[tuple[str, str]] = set()
         self._silences = Silences()
         # Indices of the series without labels that stand for a metric without series.
         self._stand_ins: list[int] = []
@@ -89,6 +91,8 @@ class Alerts:
         passed_s, self._uncounted_s = self._uncounted_s, 0.0
         self._clock += passed_s
         self.log.pass_time(passed_s)
+        if self._forgotten:
+            self._end_forgotten(now)
         if self._elsewhere:
             self._move_elsewhere(now, passed_s)
         self._step(now, values)
@@ -105,6 +109,10 @@ class Alerts:
         self._events += self._update_silenced(self._silences.pass_time(now, self._clock), now)
         self.log.expire()
         return self._take_events()
+
+    def forget(self, label: str, value: str) -> None:
+        """End, at the next tick, the episodes of the series with this label that are not on the board then."""
+        self._forgotten.add((label, value))
 
     def _append(self, kind: EventKind, alert: Alert, now: float) -> None:
         """Append an event to the log, and keep it for the caller to publish."""
@@ -258,6 +266,12 @@ class Alerts:
                 self._append("firing", alert, now)
                 self._elsewhere[key] = replace(episode, state=FIRING, lasted_s=0.0, alert=alert)
 
+    def _end_forgotten(self, now: float) -> None:
+        for key in list(self._elsewhere):
+            if not self._forgotten.isdisjoint(key[1]):
+                self._end_elsewhere(key, now, FORGOTTEN)
+        self._forgotten.clear()
+
     def _end_elsewhere(self, key: Key, now: float, ended: str) -> None:
         alert = self._elsewhere[key].alert
         if alert is not None:
@@ -299,6 +313,7 @@ class Alerts:
 
     def inherit(self, previous: "Alerts") -> None:
         """Continue the episodes of the board that this one replaces; both must share one log."""
+        self._forgotten |= previous._forgotten  # noqa: SLF001  # of this class
         self.restore(previous.episodes(), previous.kept_silences())
 
     def continue_waiting(self, rehearsed: "Alerts", values: Values) -> None:

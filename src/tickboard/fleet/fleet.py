@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tickboard.alerting.log import AlertLog
+from tickboard.alerting.alerts import Alerts
 from tickboard.fleet.alerts import EventKeeping, FollowedAlerts
 from tickboard.fleet.filling import Filler
 from tickboard.fleet.follow_options import FollowOptions, host_addresses
@@ -15,6 +15,7 @@ from tickboard.fleet.host import FollowedHost
 from tickboard.fleet.keeping import KeptHosts
 from tickboard.fleet.link import Link
 from tickboard.fleet.nats_options import NatsOptions
+from tickboard.fleet.wall_labels import HOST
 from tickboard.loop.supervisor import Supervisor
 from tickboard.metrics.intake import Intake
 from tickboard.output.secrets import public
@@ -36,7 +37,7 @@ class Fleet:
         intake: the wall's.
         problems: where what fails is reported.
         interval_ms: milliseconds between two ticks of the wall.
-        log: returns the wall's log of alerts.
+        alerts: returns the wall's alerts.
         publishing: publishes the alerts of the hosts.
         nats: how to reach the NATS servers whose hosts are followed; None: there are none.
         roster: the file in which the hosts are kept; None: they are not.
@@ -57,7 +58,7 @@ class Fleet:
         intake: Intake,
         problems: Reporter,
         interval_ms: int,
-        log: Callable[[], AlertLog],
+        alerts: Callable[[], Alerts],
         publishing: EventKeeping,
         nats: NatsOptions | None = None,
         roster: Path | None = None,
@@ -68,7 +69,8 @@ class Fleet:
         self._addresses = host_addresses(options)
         self._problems = problems
         self._supervisor: Supervisor | None = None
-        self._alerts = FollowedAlerts(log, publishing, problems)
+        self._own_alerts = alerts
+        self._alerts = FollowedAlerts(lambda: alerts().log, publishing, problems)
         self._filler = Filler(follower := Follower(intake, problems, interval_ms), interval_ms)
         self._forgetting: set[asyncio.Task[None]] = set()
         self.follower = follower
@@ -165,6 +167,7 @@ class Fleet:
             self._filler.wake()
 
     def _forgot(self, name: str) -> None:
+        self._own_alerts().forget(HOST, name)
         task = asyncio.create_task(self._alerts.forget(name))
         self._forgetting.add(task)
         task.add_done_callback(self._forgetting.discard)

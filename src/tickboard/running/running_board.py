@@ -409,7 +409,7 @@ def _fleet(
         declared.intake,
         hub.problems,
         settings.interval_ms,
-        lambda: hub.engine.alerts.log,
+        lambda: hub.engine.alerts,
         announcer,
         _followed_nats(declared),
         None if journal is None else beside_journal(journal.path),

@@ -34,7 +34,7 @@ class Bench:
         intake = Intake(registry)
         engine = Engine(registry, [], 10, "e", lambda: "id", intake)
         hub = Hub(engine, shows(BoardInfo("B", "e", 1, 1, "0", [], [])), Writes())
-        self.fleet = Fleet(FollowOptions(), intake, Problems(), 1000, lambda: engine.alerts.log, Announcer(hub))
+        self.fleet = Fleet(FollowOptions(), intake, Problems(), 1000, lambda: engine.alerts, Announcer(hub))
         self.app = create_app(hub, intake, Announcer(hub), Vitals, lambda: None, unasked, fleet=self.fleet)
         self.alone = create_app(hub, intake, Announcer(hub), Vitals, lambda: None, unasked)
         self.links = {name: FakeLink(f"http://{name}:3000") for name in ("b", "a.example.com")}
