@@ -15,8 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 from tests.e2e.proxy import Proxy
 from tests.fleet.listening import Listener, until
+from tests.fleet.walls import OverHttp, wall
 from tests.hostile import answering, body, endless, redirect
 from tests.raw_server import hangs, raw_server, says, trickles
 from tests.security.access import Accounts
@@ -26,9 +28,11 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.http11 import Request, Response
 
+import tickboard
 from tickboard.client import connection
 from tickboard.errors import InputError
-from tickboard.fleet import http_link
+from tickboard.fleet import http_link, http_passing
+from tickboard.fleet.asking import fetch
 from tickboard.fleet.http_link import HttpLink
 from tickboard.wire import About, MetricInfo, encode
 
@@ -196,6 +200,27 @@ async def test_late_values_reach_the_wall(rising: Server) -> None:
     amended = next(tick for tick in listener.late if tick["odd"] == 7.5)
     assert (amended.epoch, amended.seq) == (late.epoch, late.seq)
     assert math.isnan(amended["second"])
+
+
+async def test_a_host_with_tls_is_followed_and_its_board_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, certificate = trustme.CA(), str(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    http_passing._trusted.cache_clear()
+    try:
+        with serve("run", RISING, "--tls-cert", certificate, env=FAST) as server:
+            url = f"https://127.0.0.1:{server.port}"
+            async with following(url) as listener:
+                await until(lambda: listener.ticks)
+                assert (await fetch(listener.links[0], "GET", "/api/board")).status == 200
+            with wall(OverHttp(url, {})) as place:
+                async with asyncio.timeout(30), tickboard.connect(f"http://{place}") as ticks:
+                    assert (await anext(ticks)).seq
+    finally:
+        http_passing._trusted.cache_clear()
 
 
 # --- servers that are no hosts ---
