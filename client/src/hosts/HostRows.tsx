@@ -15,6 +15,9 @@ import { noteText, upText, valueText } from "./words";
 /** A disk's column says when it is full. */
 const FILLS = /disk|space|filesystem/;
 
+/** Whether a column is left out where there is little room: what is added up has no limit of a host. */
+export const isSpare = ({ group }: Column): boolean => group === "sum";
+
 const Line = (props: { path: string }) => (
   <svg class="host-line" viewBox="0 0 100 18" preserveAspectRatio="none" aria-hidden="true">
     <path d={props.path} />
@@ -95,7 +98,7 @@ function Value(props: { host: Host; at: number; column: Column; live: () => bool
   );
   const value = () => props.host.values[props.at];
   return (
-    <td classList={{ worst: props.host.column === props.at }}>
+    <td classList={{ worst: props.host.column === props.at, spare: isSpare(props.column) }}>
       <div class="host-value" classList={{ barred: props.column.bar }}>
         <span class="host-number">{valueText(value(), props.column)}</span>
         <Show when={props.column.bar}>
@@ -238,7 +241,7 @@ export function GroupRow(props: {
       <td class="host-up" />
       <For each={props.columns}>
         {(column, at) => (
-          <td>
+          <td classList={{ spare: isSpare(column) }}>
             <div class="host-value" classList={{ barred: column.bar }}>
               <span class="host-number">{valueText(values()[at()], column)}</span>
               <small>{column.group}</small>

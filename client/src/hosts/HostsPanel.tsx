@@ -14,7 +14,7 @@ import { formatCount, plural } from "../format";
 import type { Chart, Hosts } from "../types.gen";
 import { kept, keptByContent } from "../window/kept";
 import { readParameter, writeParameter } from "./address";
-import { countText, GroupRow, HostRow } from "./HostRows";
+import { countText, GroupRow, HostRow, isSpare } from "./HostRows";
 import {
   type Column,
   groupingLabels,
@@ -116,6 +116,7 @@ function Heading(props: {
   small?: string;
   by: string;
   sort: string;
+  spare?: boolean;
   onSort(by: string): void;
 }) {
   const direction = () => {
@@ -123,7 +124,7 @@ function Heading(props: {
     return props.by === "name" ? "ascending" : "descending";
   };
   return (
-    <th scope="col" aria-sort={direction()}>
+    <th scope="col" classList={{ spare: props.spare }} aria-sort={direction()}>
       <button type="button" title={`Sort by ${props.title}`} onClick={() => props.onSort(props.by)}>
         {props.title}
         <Show when={props.small}>
@@ -391,7 +392,7 @@ export default function HostsPanel(props: { panel: Hosts }) {
               <colgroup>
                 <col class="host-name-column" />
                 <col class="host-up-column" />
-                <For each={columns()}>{(column) => <col classList={{ barred: column.bar }} />}</For>
+                <For each={columns()}>{(column) => <col classList={{ spare: isSpare(column) }} />}</For>
                 <col class="host-alerts-column" />
               </colgroup>
               <thead>
@@ -409,6 +410,7 @@ export default function HostsPanel(props: { panel: Hosts }) {
                         title={column.title}
                         small={[column.unit === "%" ? "%" : "", column.note].filter(Boolean).join(" ")}
                         by={column.metrics[0]}
+                        spare={isSpare(column)}
                         sort={sortName()}
                         onSort={setSort}
                       />
