@@ -309,6 +309,12 @@ async def test_permissions_that_are_missing_are_reported_and_used_when_they_are_
             link.nats.publish("a", b"1")
             await true(lambda: link.got)
             assert link.nats.connected
+            # It is tried again and again, and nothing is left of earlier attempts.
+            client = link.nats._client
+            assert client is not None
+            newest = client._sid
+            await true(lambda: client._sid > newest + 3)
+            assert len(client._subs) <= 2
             server.configure(config.format("a, b"))
             server.reload()
 

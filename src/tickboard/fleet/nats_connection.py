@@ -239,7 +239,7 @@ class NatsConnection:
         try:
             async with asyncio.timeout(ANSWER_S):
                 for subscription in list(self._subscriptions):
-                    subscription.made = None
+                    subscription.made = subscription.refused_at = None
                     await self._subscribe(client, subscription)
                 await client.flush(ANSWER_S)  # type: ignore[arg-type]  # its annotation says int
         except Exception as error:
@@ -295,8 +295,6 @@ class NatsConnection:
                 self._problems.clear(source, "")
         for subscription in self._subscriptions:
             if subscription.refused_at is not None and now - subscription.refused_at > AGAIN_S:
-                subscription.refused_at = None
-                subscription.made = None
                 self._renew(subscription)
 
     # --- sending and receiving ---
@@ -330,11 +328,12 @@ class NatsConnection:
         self.counts.sent += 1
 
     async def _subscribe(self, client: "Client", subscription: Subscription) -> None:
-        if not subscription.wanted:
-            made, subscription.made = subscription.made, None
+        if not subscription.wanted or subscription.refused_at is not None:
+            made, subscription.made, subscription.refused_at = subscription.made, None, None
             if made is not None:
+                # The client keeps a task for it, even if the server has refused it.
                 await made.unsubscribe()
-        elif subscription.made is None:
+        if subscription.wanted and subscription.made is None:
 
             async def take(message: "Msg") -> None:
                 self.counts.received += 1
