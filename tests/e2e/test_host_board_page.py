@@ -56,6 +56,7 @@ def test_an_operator_opens_the_board_of_a_host_and_acknowledges_there(world: Wor
     expect(page).to_have_url(world.board)
     is_live(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Kettle")
+    expect(page.get_by_role("region", name="Steam")).to_contain_text("update this wall")
     updated = page.locator(".status .time")
     before = updated.inner_text()
     expect(updated).not_to_have_text(before)

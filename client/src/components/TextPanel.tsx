@@ -47,7 +47,10 @@ export default function TextPanel(props: { panel: Text; pinned: boolean }) {
       <Show when={props.panel.title}>
         <PanelHead panel={props.panel} />
       </Show>
-      <div class="text">{props.panel.content.map(nodeOf)}</div>
+      {/* A kind of panel that the page does not know, from a host that is newer than its wall, has no text. */}
+      <div class="text">
+        {(props.panel.content ?? ["This panel needs a newer page: update this wall."]).map(nodeOf)}
+      </div>
     </section>
   );
 }
