@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -401,3 +401,45 @@ def test_a_real_wall_shows_its_hosts_and_a_click_opens_a_host_s_own_board(page: 
         expect(page.locator(".status")).to_contain_text("Live")
         page.get_by_role("link", name="Back to the wall").click()
         expect(rows).to_have_count(2)
+
+
+HOST = """
+from tickboard import Board
+
+board = Board("Board of NAME", interval_ms=200)
+board.publish(name="NAME", labels={"env": "prod"})
+queue = board.gauge("queue", "Queue", overview=True)
+board.alert(queue > 10, "queue of {value:.0f} jobs", severity="warning", name="long_queue")
+
+@board.every()
+def sample():
+    queue.set(42)
+"""
+
+
+def test_alerts_of_hosts_name_them_and_are_acknowledged_where_they_arose(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    with ExitStack() as stack:
+        hosts: list[Server] = []
+        for name in ("web-1", "web-2"):
+            file = tmp_path / f"{name}.py"
+            file.write_text(HOST.replace("NAME", name))
+            hosts.append(stack.enter_context(serve("run", str(file))))
+        urls = [host.url.rstrip("/") for host in hosts]
+        wall = stack.enter_context(serve("follow", *urls, "--interval", "200"))
+        page.goto(wall.url)
+        cell = page.locator(".host-cells .alerts > .alert")
+        expect(cell).to_have_count(1)
+        expect(cell).to_contain_text("2 hosts")
+        # A column has the limit of the hosts' own rules.
+        expect(page.locator("tr.host[data-wrong=warning] td.worst")).to_have_text(["42", "42"])
+        cell.locator(".group-toggle").click()
+        members = page.locator(".members .alert")
+        expect(members).to_contain_text(["queue of 42 jobs", "queue of 42 jobs"])
+        expect(members.filter(has_text="web-2: queue of 42 jobs")).to_have_count(1)
+        members.filter(has_text="web-2").get_by_role("button", name="Acknowledge").click()
+        expect(members.filter(has_text="web-2")).to_contain_text("acknowledged")
+        acknowledged = [
+            ["acknowledged" in alert for alert in host.json("/api/alerts?from=-1h")["alerts"]] for host in hosts
+        ]
+        assert acknowledged == [[False], [True]]

@@ -204,7 +204,7 @@ function Line() {
                 <a
                   class="section-link"
                   data-severity={worst === "gone" ? undefined : worst}
-                  href={`#hosts-${group.name}`}
+                  href={`#hosts-${encodeURIComponent(group.name)}`}
                 >
                   <HostShape wrong={worst ?? ""} />
                   {group.name}
