@@ -24,7 +24,7 @@ Schema = Mapping[str, Any]
 
 PYTHON: dict[str, tuple[str, ...]] = {
     "The board": ("Board", "BoardHistory"),
-    "Conditions": ("metric", "absent", "anomaly", "Condition"),
+    "Conditions": ("metric", "absent", "anomaly", "total", "Condition"),
     "What a board shows": ("Alert", "Mark", "Stats", "Settings"),
     "In an application": (
         "TickboardMiddleware",
