@@ -197,10 +197,12 @@ class FakeHost:
     def send(self, kind: str, content: bytes) -> None:
         assert self._connection.publish(subject(self._name, kind), content)
 
-    def about(self, id: str = "i", layout: int | None = None, *, name: str = "", epoch: str = "e") -> None:
+    def about(
+        self, id: str = "i", layout: int | None = None, *, name: str = "", epoch: str = "e", started: str = ""
+    ) -> None:
         series = None if layout is None else SeriesList(layout, epoch, [SeriesInfo("a", "")])
         metrics = [MetricInfo("a", "A", "", "gauge", overview=True)]
-        about = About(name or self._name, id, "1", 1, "T", 1000, metrics=metrics, series=series)
+        about = About(name or self._name, id, "1", 1, "T", 1000, metrics=metrics, series=series, started=started)
         self.send("about", encode(about))
 
     def beat(self, id: str = "i", seq: int = 1, since: float = 5.0, alerts: int = 3) -> None:
@@ -307,6 +309,21 @@ async def test_a_process_that_is_restarted_describes_its_series_again(server: Na
         host.about(layout=1, epoch="f")
         await until(lambda: len(wall.ticks) == 2)
     assert [(tick.epoch, tick.seq, tick.fresh) for tick in wall.ticks] == [("e", 1, False), ("f", 1, True)]
+
+
+async def test_the_ticks_after_the_description_of_a_restarted_process_do_not_wait(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        host.about(layout=1, started="2026-01-01T00:00:00.000Z")
+        host.beat()
+        host.tick(9)
+        await until(lambda: wall.ticks and wall.beats)
+        host.about(layout=1, epoch="f", started="2026-01-01T00:00:09.000Z")
+        await until(lambda: len(wall.abouts) == 2)
+        host.beat(since=6.0)
+        host.tick(1)
+        await until(lambda: len(wall.ticks) == 2 and len(wall.beats) == 2)
+    assert [(tick.epoch, tick.seq, tick.fresh) for tick in wall.ticks] == [("e", 9, False), ("f", 1, True)]
+    assert len(wall.abouts) == 2
 
 
 async def test_what_cannot_be_understood_is_ignored_and_logged_once(

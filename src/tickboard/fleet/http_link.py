@@ -6,6 +6,7 @@ connection is opened again for ever, and continues after the last tick.
 
 import asyncio
 import math
+from contextlib import suppress
 from urllib.parse import quote
 
 import httpx
@@ -35,6 +36,9 @@ MAX_ABOUT_BYTES = 2**24
 
 SILENT_S = 10.0
 """After how many seconds without any message a connection is lost; a host answers a ping every `BEAT_S`."""
+
+CLOSE_S = 1.0
+"""How many seconds a host has to answer the end of a connection."""
 
 NO_OVERVIEW = "-"
 """A selector that matches nothing: an empty subscription would be one to everything."""
@@ -147,7 +151,11 @@ class HttpLink:
                 self._listener.said_bye(self)
             raise
         finally:
-            await socket.close()
+            # A host that hangs would keep a wall from ending.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await socket.close()
+            socket.transport.abort()
 
     async def _read(self, socket: ClientConnection, about: About) -> None:
         """Read messages, ping, and ask for the host's description again when its board has changed."""

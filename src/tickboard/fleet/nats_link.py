@@ -235,7 +235,8 @@ class _Host:
         """
         if about.id != self.id and self._lives(now):
             return
-        if about.id != self.id:
+        if about.id != self.id or (self._about is not None and about.started != self._about.started):
+            # Layouts may be numbered anew. The next beat says of which process.
             self.lose()
             self.id, self._since = about.id, 0.0
         self._heard = now
