@@ -38,7 +38,7 @@ class Served:
     Attributes:
         name: for messages; that of the host.
         url: its address without a slash at the end.
-        token: one with the role viewer; empty where nobody logs in.
+        token: one with the role operator; empty where nobody logs in.
     """
 
     name: str
@@ -56,6 +56,15 @@ class Served:
             httpx.HTTPError: it cannot be had.
         """
         answer = httpx.get(self.url + path, params=asked, headers=self._headers, timeout=timeout_s)
+        return answer.raise_for_status()
+
+    def post(self, path: str, body: Mapping[str, str], *, timeout_s: float = GET_S) -> httpx.Response:
+        """Send a document.
+
+        Raises:
+            httpx.HTTPError: it is not accepted.
+        """
+        answer = httpx.post(self.url + path, json=body, headers=self._headers, timeout=timeout_s)
         return answer.raise_for_status()
 
     def alive(self) -> bool:
@@ -134,7 +143,7 @@ class Found:
     """What a board answered.
 
     Attributes:
-        history: its ticks in the time that is compared.
+        history: its ticks since the beginning of the time that is compared.
         window: its window.
         alerts: its alerts, by id.
     """
@@ -146,6 +155,12 @@ class Found:
 
 OWN_FIELDS = {"host", "id", "labels"}
 """Fields of an alert that differ on a wall."""
+
+NEWS = {"peak", "seen"}
+"""Fields of an alert that change while it fires, without an event."""
+
+TIMES = ("timestamp", "started", "seen", "resolved")
+"""Fields of an alert that are times of ticks."""
 
 
 @dataclass(frozen=True)
@@ -203,32 +218,36 @@ class Case:
     def of_alerts(self, host: Found, wall: Found) -> Iterator[str]:
         """Yield how the alerts of a wall differ from those of the host."""
         wanted = {f"{self.host}:{name}": alert for name, alert in host.alerts.items() if self._in_time(alert)}
-        found = {
-            name: alert
-            for name, alert in wall.alerts.items()
-            if alert.get("host") == self.host and self._in_time(alert)
-        }
+        theirs = {name: self._moved(alert) for name, alert in wall.alerts.items() if alert.get("host") == self.host}
+        found = {name: alert for name, alert in theirs.items() if self._in_time(alert)}
         for name in sorted(wanted.keys() - found.keys()):
             yield f"alert {name} is not on the wall: {wanted[name]}"
         for name in sorted(found.keys() - wanted.keys()):
             yield f"alert {name} is not on the host: {found[name]}"
         for name in sorted(wanted.keys() & found.keys()):
-            ours, theirs = wanted[name], found[name]
-            if (labels := self._on_wall(_ordered(ours.get("labels", {})))) != _ordered(theirs.get("labels", {})):
-                yield f"alert {name}: the wall has the labels {theirs.get('labels')}, not {dict(labels)}"
-            for field in sorted((ours.keys() | theirs.keys()) - OWN_FIELDS):
-                if ours.get(field) != theirs.get(field):
-                    yield f"alert {name}: {field} is {ours.get(field)!r} on the host, {theirs.get(field)!r} on the wall"
+            ours, other = wanted[name], found[name]
+            if (labels := self._on_wall(_ordered(ours.get("labels", {})))) != _ordered(other.get("labels", {})):
+                yield f"alert {name}: the wall has the labels {other.get('labels')}, not {dict(labels)}"
+            own = OWN_FIELDS if ours.get("resolved") and other.get("resolved") else OWN_FIELDS | NEWS
+            for field in sorted((ours.keys() | other.keys()) - own):
+                if ours.get(field) != other.get(field):
+                    yield f"alert {name}: {field} is {ours.get(field)!r} on the host, {other.get(field)!r} on the wall"
 
     def _wanted(self, host: Mapping[Key, Values]) -> dict[Key, Values]:
         return {(name, self._on_wall(labels)): values for (name, labels), values in host.items() if name in self.names}
 
     def _found(self, wall: Mapping[Key, Values]) -> dict[Key, Values]:
+        # A metric whose name another host uses for another unit is shown as NAME:UNIT.
         return {
-            key: {at + self.shift_ms: value for at, value in values.items()}
-            for key, values in wall.items()
-            if key[0] in self.names and ("host", self.host) in key[1]
+            (name.partition(":")[0], labels): {at + self.shift_ms: value for at, value in values.items()}
+            for (name, labels), values in wall.items()
+            if name.partition(":")[0] in self.names and ("host", self.host) in labels
         }
+
+    def _moved(self, alert: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an alert of the wall with the times that it has on the host."""
+        times = {name: milliseconds(alert[name]) + self.shift_ms for name in TIMES if alert.get(name)}
+        return {**alert, **{name: _text(at_ms) for name, at_ms in times.items()}}
 
     def _on_wall(self, labels: Labels) -> Labels:
         own = {"host": self.host, **self.labels}

@@ -1,7 +1,8 @@
 """What goes wrong in a stress run, and when: made from a seed, so that a run can be repeated."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["kill", "stop", "pause", "unplug", "swallow", "slow", "change", "twin"]
@@ -17,8 +18,14 @@ HOST_KINDS: tuple[Kind, ...] = ("kill", "stop", "pause", "unplug", "swallow", "s
 WALL_KINDS: tuple[Kind, ...] = ("kill", "stop", "pause", "unplug", "swallow", "slow")
 NATS_KINDS: tuple[Kind, ...] = ("kill", "pause", "unplug", "swallow")
 
+SILENT_KINDS: frozenset[Kind] = frozenset({"kill", "change", "stop", "pause", "unplug", "swallow"})
+"""Those that silence a host."""
+
 CLOCKS_S = (0.4, -0.4, 3.0, -7.5, 100.0, -1000.0)
 """By how many seconds a wrong clock is ahead."""
+
+APART_S = 15.0
+"""How long after a fault of NATS a second host with the name of another may start."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +93,27 @@ def make(
     choose = random.Random(seed)
     wrong = choose.sample(hosts, len(hosts) // 4) + choose.sample(walls, len(walls) // 3)
     clocks = {name: choose.choice(CLOCKS_S) for name in sorted(wrong)}
-    computers = [(name, HOST_KINDS) for name in hosts] + [(name, WALL_KINDS) for name in walls]
-    computers += [(name, NATS_KINDS) for name in nats]
-    faults = []
-    for name, kinds in computers:
-        # Hosts have faults one after another, a wall and NATS more often, since all depend on them.
-        quiet_s = 40.0 if name in hosts else 25.0
-        at_s = choose.uniform(0, min(quiet_s, seconds))
-        while at_s < seconds:
-            lasts_s = min(longest_s, 1 + choose.expovariate(1 / 8)) if choose.random() < 0.9 else longest_s
-            lasts_s = round(min(lasts_s, max(1.0, seconds - at_s)), 1)
-            faults.append(Fault(round(at_s, 1), choose.choice(kinds), name, lasts_s))
-            at_s += lasts_s + 3 + choose.expovariate(1 / quiet_s)
+    of_nats = [fault for name in nats for fault in _faults(choose, name, NATS_KINDS, 50.0, seconds, longest_s)]
+    faults = list(of_nats)
+    for name in walls:
+        faults += _faults(choose, name, WALL_KINDS, 25.0, seconds, longest_s)
+    for name in hosts:
+        kinds = HOST_KINDS if nats else HOST_KINDS[:-1]
+        for fault in _faults(choose, name, kinds, 40.0, seconds, longest_s):
+            # Over NATS alone can two hosts know that they have one name.
+            away = any(fault.at_s - APART_S < other.until_s and other.at_s < fault.until_s for other in of_nats)
+            faults.append(replace(fault, kind="kill") if fault.kind == "twin" and away else fault)
     faults.sort(key=lambda fault: (fault.at_s, fault.target))
     return Schedule(seed, tuple(faults), clocks)
+
+
+def _faults(
+    choose: random.Random, name: str, kinds: Sequence[Kind], quiet_s: float, seconds: float, longest_s: float
+) -> Iterator[Fault]:
+    """Yield the faults of one computer; `quiet_s` is the mean time between two."""
+    at_s = choose.uniform(0, min(quiet_s, seconds))
+    while at_s < seconds:
+        lasts_s = min(longest_s, 1 + choose.expovariate(1 / 8)) if choose.random() < 0.9 else longest_s
+        lasts_s = min(lasts_s, max(2.0, seconds - at_s))
+        yield Fault(round(at_s, 1), choose.choice(kinds), name, round(lasts_s, 1))
+        at_s += lasts_s + 3 + choose.expovariate(1 / quiet_s)

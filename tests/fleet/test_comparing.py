@@ -57,6 +57,10 @@ def test_a_missing_a_wrong_and_an_invented_tick_are_found_in_history_and_in_the_
     assert window.startswith("window of load{")
 
 
+def test_a_series_whose_name_has_got_its_unit_on_the_wall_is_found_again() -> None:
+    assert differences(wall=board(("load:MB", WALL_KEY[1]), TICKS, ON_WALL)) == []
+
+
 def test_a_series_under_other_labels_is_found() -> None:
     wall = board(("load", (("core", "0"), ("host", "web-1"))), TICKS, ON_WALL)
     found = differences(wall=wall)
@@ -71,7 +75,8 @@ def test_of_a_host_that_was_killed_a_wall_may_have_more_but_not_less() -> None:
 
 
 def test_ticks_of_a_host_with_another_clock_are_found_again() -> None:
-    wall = board(WALL_KEY, {at - 2000: value for at, value in TICKS.items()}, ON_WALL)
+    alert = {**ON_WALL, "timestamp": "1970-01-01T00:00:02.000Z"}
+    wall = board(WALL_KEY, {at - 2000: value for at, value in TICKS.items()}, alert)
     assert differences(wall=wall, case=replace(CASE, shift_ms=2000)) == []
     assert differences(wall=wall) != []
 
@@ -92,13 +97,24 @@ def test_an_empty_window_is_a_difference() -> None:
         ({}, "is not on the wall"),
         ({"b": {**ON_WALL, "id": "web-1:b"}}, "is not on the host"),
         ({"web-1:a": {**ON_WALL, "severity": "critical"}}, "severity is 'info' on the host, 'critical' on the wall"),
-        ({"web-1:a": {**ON_WALL, "resolved": "later"}}, "resolved is None on the host, 'later' on the wall"),
+        (
+            {"web-1:a": {**ON_WALL, "resolved": "1970-01-01T00:00:05.000Z"}},
+            "resolved is None on the host, '1970-01-01T00:00:05.000Z' on the wall",
+        ),
         ({"web-1:a": {**ON_WALL, "labels": {}}}, "the wall has the labels {}"),
     ],
 )
 def test_alerts_that_differ_are_found(on_wall: dict[str, Any], found: str) -> None:
     wall = Found(WALL.history, WALL.window, on_wall)
     assert found in differences(wall=wall)[-1]
+
+
+def test_the_peak_of_an_alert_counts_once_it_is_resolved() -> None:
+    over = {"resolved": "1970-01-01T00:00:05.000Z"}
+    for end, found in (({}, 0), (over, 1)):
+        host, wall = {"a": {**ALERT, **end, "peak": 3.0}}, {"web-1:a": {**ON_WALL, **end}}
+        both = Found(HOST.history, HOST.window, host), Found(WALL.history, WALL.window, wall)
+        assert len(differences(*both)) == found
 
 
 def test_an_event_that_came_twice_is_found() -> None:
