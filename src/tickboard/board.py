@@ -27,7 +27,7 @@ from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.configuration.config import Config
 from tickboard.errors import BoardError, InputError
 from tickboard.expressions.expr import Condition, condition
-from tickboard.fleet.follow_options import FollowOptions
+from tickboard.fleet.follow_options import FollowOptions, nats_servers
 from tickboard.fleet.options import HostOptions
 from tickboard.fleet.wall_labels import HOST
 from tickboard.history.board_history import BoardHistory
@@ -697,7 +697,7 @@ class Board(MetricDeclarations, PanelDeclarations):
             self._remote_write = remote_write
         if host is not None:
             self._host = host
-        self._host.check()
+        self._host.check(follows_nats=bool(nats_servers(self._follow)))
         if history is None and replaces is None and self._remote_write.is_wanted and not self._history_options.path:
             raise InputError(
                 "remote_write sends ticks from the history, but none is kept: name its file, as "

@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import httpx
+import pytest
+import trustme
+from tests.docs.blocks import ROOT, blocks_of
 from tests.nats_servers import nats_server
 from tests.serving import Server, serve, wait_for
+
+PUBLISHING = ROOT / "docs" / "publishing.md"
 
 BOARD = """
 from tickboard import Board
@@ -42,6 +48,46 @@ def test_every_host_that_publishes_is_followed_and_can_be_asked(tmp_path: Path) 
             wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
         # It said goodbye.
         wait_for(lambda: states(wall) == {"web-1": "left"}, wall.output)
+
+
+@pytest.mark.parametrize("user", ["wall", "display"])
+def test_a_wall_has_all_that_it_needs_with_the_documented_permissions(user: str, tmp_path: Path) -> None:
+    file = tmp_path / "board.py"
+    file.write_text(BOARD)
+    env = dict.fromkeys(("WEB_1_PASSWORD", "WALL_PASSWORD", "DISPLAY_PASSWORD"), "pass-word")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in env.items():
+            patch.setenv(name, value)
+        [config] = [block.code for block in blocks_of(PUBLISHING) if "user: display" in block.code]
+        with (
+            nats_server(config) as nats,
+            serve("run", str(file), "--name", "web-1", "--nats", nats.with_login("web-1:${WEB_1_PASSWORD}")) as host,
+            serve("follow", nats.with_login(user + ":${" + user.upper() + "_PASSWORD}")) as wall,
+        ):
+            wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
+            wait_for(lambda: [7, {"host": "web-1"}] in values(wall), wall.output)
+            assert wall.json("/hosts/web-1/api/board")["title"] == "Web"
+            if user == "wall":
+                mark = {"text": "deployed"}
+                httpx.post(f"{wall.url}hosts/web-1/api/marks", json=mark, timeout=60).raise_for_status()
+            for each in (wall, host):
+                assert not each.json("/api/health")["reasons"]
+
+
+def test_a_wall_and_a_host_use_tls(tmp_path: Path) -> None:
+    file = tmp_path / "board.py"
+    file.write_text(BOARD)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    with nats_server('tls { cert_file: "server.pem", key_file: "server.pem" }', tmp_path) as nats:
+        url, trusted = nats.url.replace("nats:", "tls:"), ("--nats-ca", str(tmp_path / "ca.pem"))
+        with (
+            serve("follow", url, *trusted) as wall,
+            serve("run", str(file), "--name", "web-1", "--nats", url, *trusted),
+        ):
+            wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
+            assert not wall.json("/api/health")["reasons"]
 
 
 def values(wall: Server) -> list[list[object]]:

@@ -86,14 +86,17 @@ class HostOptions(PartialOptions, frozen=True):
             return None
         return NatsOptions(self.nats, self.credentials, self.ca, self.certificate, self.key)
 
-    def check(self) -> None:
+    def check(self, *, follows_nats: bool = False) -> None:
         """Check the options of all places together.
+
+        Args:
+            follows_nats: whether the board follows the hosts of a NATS server, to which the files are shown as well.
 
         Raises:
             InputError: there are files for NATS, but no server.
         """
         files = (self.credentials, self.ca, self.certificate, self.key)
-        if self.nats is None and (unused := [str(file) for file in files if file is not None]):
+        if self.nats is None and not follows_nats and (unused := [str(file) for file in files if file is not None]):
             raise InputError(f"{unused[0]} is for NATS, but no server is named: give one with --nats or nats=")
 
     @property
