@@ -31,7 +31,7 @@ MAX_SHOWN = 300
 T = TypeVar("T")
 
 
-class LostError(Exception):
+class NatsLostError(Exception):
     """There is no connection, for a reason that is its text, in words for people."""
 
 
@@ -66,7 +66,7 @@ class NatsAttempts:
             closed: called when the connection has ended.
 
         Raises:
-            LostError: it could not be made.
+            NatsLostError: it could not be made.
         """
         try:
             return await self._connect(server, failed, closed, tls=server.tls or self._options.wants_tls)
@@ -109,23 +109,23 @@ class NatsAttempts:
                 )
         except Exception as error:  # whatever the client raises, there is no connection
             await close(client)
-            if isinstance(error, NeedsTlsError | LostError):
+            if isinstance(error, NeedsTlsError | NatsLostError):
                 raise
-            raise LostError(explained(error, server)) from error
+            raise NatsLostError(explained(error, server)) from error
         except BaseException:
             await close(client)
             raise
         is_connecting = False
         if not client.is_connected:
             await close(client)
-            raise LostError("has closed the connection at once")
+            raise NatsLostError("has closed the connection at once")
         return client
 
     async def _read_files(self, *, tls: bool) -> "tuple[ssl.SSLContext | None, RawCredentials | None]":
         """Read the certificates and the credentials, in a thread, since a disk may hang.
 
         Raises:
-            LostError: a file cannot be read or used.
+            NatsLostError: a file cannot be read or used.
         """
 
         def read() -> "tuple[ssl.SSLContext | None, RawCredentials | None]":
@@ -135,7 +135,7 @@ class NatsAttempts:
             async with asyncio.timeout(CONNECT_S):
                 result, error = await self._files.call(read)
         except TimeoutError:
-            raise LostError(f"is not tried: reading the files for it takes more than {CONNECT_S:g} s") from None
+            raise NatsLostError(f"is not tried: reading the files for it takes more than {CONNECT_S:g} s") from None
         if error is not None:
             raise error
         return cast("tuple[ssl.SSLContext | None, RawCredentials | None]", result)
@@ -157,12 +157,12 @@ def _used(file: Path | None, use: Callable[[], T]) -> T:
     """Return what is made of a file.
 
     Raises:
-        LostError: it cannot be read or used.
+        NatsLostError: it cannot be read or used.
     """
     try:
         return use()
     except (OSError, ValueError) as error:
-        raise LostError(f"is not tried: {file} cannot be used: {error_text(error)}") from error
+        raise NatsLostError(f"is not tried: {file} cannot be used: {error_text(error)}") from error
 
 
 def _credentials(file: Path | None) -> "RawCredentials | None":
@@ -172,7 +172,7 @@ def _credentials(file: Path | None) -> "RawCredentials | None":
 
     text = _used(file, file.read_text)
     if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
-        raise LostError(f"is not tried: {file} is not a credentials file, which holds a user's JWT and its seed")
+        raise NatsLostError(f"is not tried: {file} is not a credentials file, which holds a user's JWT and its seed")
     return RawCredentials(text)
 
 

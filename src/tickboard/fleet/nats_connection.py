@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tickboard.fleet.nats_attempts import LostError, NatsAttempts, close, discovered, error_text, explained
+from tickboard.fleet.nats_attempts import NatsAttempts, NatsLostError, close, discovered, error_text, explained
 from tickboard.fleet.nats_options import NatsAddress, NatsOptions
 from tickboard.hub.traffic import NatsTraffic
 from tickboard.problems import Quiet, Reporter, described
@@ -199,7 +199,7 @@ class NatsConnection:
             for server in servers:
                 try:
                     await self._serve(server)
-                except LostError as lost:
+                except NatsLostError as lost:
                     why.append(f"{server} {lost}")
             self._problems.report(self._sources[0], f"{'; '.join(why)}: until it can be reached, {self._without}")
             if time.monotonic() - began > WELL_S:
@@ -211,7 +211,7 @@ class NatsConnection:
         """Connect to a server, and use the connection until it is lost.
 
         Raises:
-            LostError: the connection could not be made, or is lost.
+            NatsLostError: the connection could not be made, or is lost.
         """
         self.address = str(server)
         over = self._over = asyncio.Event()
@@ -243,7 +243,7 @@ class NatsConnection:
                     await self._subscribe(client, subscription)
                 await client.flush(ANSWER_S)  # type: ignore[arg-type]  # its annotation says int
         except Exception as error:
-            raise LostError(explained(error, server)) from error
+            raise NatsLostError(explained(error, server)) from error
         self.counts.connections += 1
         self.counts.connected = True
         self._problems.clear(self._sources[0], f"{server} is connected")
@@ -268,7 +268,7 @@ class NatsConnection:
         """Return never: ask again and again whether the server answers.
 
         Raises:
-            LostError: it does not, or the connection has ended.
+            NatsLostError: it does not, or the connection has ended.
         """
         over = asyncio.create_task(self._over.wait())
         answer: asyncio.Task[float] | None = None
@@ -279,9 +279,11 @@ class NatsConnection:
                 await asyncio.wait([answer, over, sender], return_when=asyncio.FIRST_COMPLETED)
                 if over.done() or sender.done() or client.is_closed:
                     error = client.last_error or (sender.result() if sender.done() else None)
-                    raise LostError("has closed the connection" if error is None else f"is lost: {error_text(error)}")
+                    raise NatsLostError(
+                        "has closed the connection" if error is None else f"is lost: {error_text(error)}"
+                    )
                 if answer.exception() is not None:
-                    raise LostError(f"has not answered for {ANSWER_S:g} s")
+                    raise NatsLostError(f"has not answered for {ANSWER_S:g} s")
                 self._look_again(time.monotonic())
         finally:
             over.cancel()
