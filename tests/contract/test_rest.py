@@ -97,7 +97,7 @@ def test_the_openapi_document_is_valid_and_the_answers_match_it(server: Server) 
 
 def test_every_document_is_in_the_openapi_document(server: Server) -> None:
     protocol = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
-    told = set(re.findall(r"^\| `(?:GET|POST) (/[^`?]+)", protocol, re.MULTILINE))
+    told = set(re.findall(r"^\| `(?:GET|POST|DELETE) (/[^`?]+)", protocol, re.MULTILINE))
     assert "/api/stats" in told
     assert set(server.json("/api/openapi.json")["paths"]) == told
 

@@ -8,12 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
+from tests.fleet.alert_hosts import BoardLink
 from tests.security.access import Accounts
 from tests.serving import RawStream, Server, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tickboard.server.routes import page
+from tickboard.fleet.caller import Caller
+from tickboard.server.routes import host_boards, page
 
 BOARDS = Path(__file__).parents[2] / "boards"
 PREFIX = "/team/wall"
@@ -268,3 +271,13 @@ def test_a_host_that_is_lost_ends_what_is_open(tmp_path: Path) -> None:
             # On loopback, nobody is asked to log in.
             assert httpx.get(f"{wall.url}hosts/web-1/api/me").json() == {"name": "", "role": "operator"}
             assert "Traceback" not in wall.output()
+
+
+@pytest.mark.parametrize("body", [None, b"nonsense", b'{"name":"","role":"king"}'])
+async def test_of_a_host_that_does_not_say_what_the_wall_may_do_an_operator_is_assumed(body: bytes | None) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if body is not None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+
+    assert await host_boards._role_on(BoardLink(serve), Caller("operator")) == "operator"
