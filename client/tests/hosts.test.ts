@@ -253,6 +253,7 @@ describe("the words about a host", () => {
     expect(briefText(37.6, { title: "CPU", unit: "%" })).toBe("CPU 38");
     expect(briefText(0.55, { title: "Load", unit: "" })).toBe("load 0.6");
     expect(briefText(41, { title: "Memory", unit: "%" })).toBe("mem 41");
+    expect(briefText(41, { title: "Disk Space", unit: "%" })).toBe("disk 41");
     expect(["a", "b", "c"].map((_, i) => namesText(["a", "b", "c"].slice(0, i + 1)))).toEqual([
       "a",
       "a and b",

@@ -43,6 +43,18 @@ describe("the window", () => {
     expect(values(window, "load")).toEqual([Number.NaN, Number.NaN, 7]);
   });
 
+  it("has the last value of a while for the newest, where other boards send theirs late", () => {
+    const window = new Window(10, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1, load: 7 }), tick(2, { cpu: 2 }), tick(3, {})]));
+    expect(window.newest("cpu")).toBeNaN();
+    window.lateMs = 2000;
+    expect(window.newest("cpu")).toBe(2);
+    expect(window.newest("load")).toBeNaN();
+    window.lateMs = 60_000;
+    expect(window.newest("load")).toBe(7);
+    expect(window.newest("other")).toBeNaN();
+  });
+
   it("takes what was missed when it is resumed, and no tick twice", () => {
     const window = new Window(10, 1000);
     window.take(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));

@@ -98,10 +98,19 @@ function createHosts() {
   }, Number.NaN);
   let ups = "";
 
+  /** Within how many milliseconds every live host was heard from. */
+  const withinMs = () =>
+    [...infos().values()].reduce(
+      (most, { interval_ms = 0 }) => Math.max(most, 3 * interval_ms),
+      LEAST_SILENCE_MS,
+    );
+
   const all = createMemo<readonly Host[]>(() => {
     beat();
     const { keys, up, labels } = plan();
     const { window } = stats;
+    // On a busy wall a host's values come after the tick that they belong to.
+    window.lateMs = withinMs();
     const now = untrack(connection.serverTime);
     const names = new Set([...keys.keys(), ...up.keys(), ...infos().keys()]);
     names.delete("");
@@ -153,12 +162,7 @@ function createHosts() {
     byName: createMemo(() => new Map(all().map((host) => [host.name, host]))),
     gone: createMemo(() => all().filter(({ state }) => state === "gone")),
     live: createMemo(() => all().filter(({ state }) => state === "live").length),
-    /** Within how many milliseconds every live host was heard from. */
-    withinMs: () =>
-      [...infos().values()].reduce(
-        (most, { interval_ms = 0 }) => Math.max(most, 3 * interval_ms),
-        LEAST_SILENCE_MS,
-      ),
+    withinMs,
     isPast,
     /** The hosts whose labels are known; all of them if they cannot be loaded. */
     described: createMemo(() => (asked() ? all().filter(({ info }) => info || failed() !== "") : [])),

@@ -11,13 +11,16 @@ export function valueText(value: number, { limit, unit }: Pick<Column, "limit" |
   return unit === "%" ? text.replace(/ ?%$/, "") : text;
 }
 
-/** `mem` of `Memory`, `disk` of `Disk`. */
-export const wordOf = (title: string): string => (title.length > 4 ? title.slice(0, 3) : title);
+/** `Mem` of `Memory`, `Disk` of `Disk Space`. */
+export function wordOf(title: string): string {
+  const [word] = title.split(" ");
+  return word.length > 4 ? word.slice(0, 3) : word;
+}
 
 /** `mem 41`, `load 0.5` */
 export function briefText(value: number, { title, unit }: Pick<Column, "title" | "unit">): string {
   const number = Number.isNaN(value) ? "–" : value.toFixed(unit === "%" ? 0 : 1);
-  return `${title === title.toUpperCase() ? title : wordOf(title).toLowerCase()} ${number}`;
+  return `${title === title.toUpperCase() ? wordOf(title) : wordOf(title).toLowerCase()} ${number}`;
 }
 
 /** `gone 14:21:40`, or how long its machine, or else its board, has been up. @param isPast whether `now` is over. */

@@ -49,6 +49,8 @@ export class Window {
   seriesVersion = 0;
   /** Increases with every change, so that nothing is drawn twice. */
   version = 0;
+  /** For how long the last value of a series stands for its newest, which other boards may send later. */
+  lateMs = 0;
   #length = 0;
   #head = 0;
   #written = 0;
@@ -202,9 +204,16 @@ export class Window {
     return undefined;
   }
 
-  /** The value of a series at the newest tick, NaN if it has none. */
+  /** The value of a series at the newest tick, or the last one of `lateMs`; NaN if it has none. */
   newest(key: string): number {
-    return this.#columns.get(key)?.values[this.slotAt(this.#length - 1)] ?? Number.NaN;
+    const values = this.#columns.get(key)?.values;
+    for (let index = this.#length - 1; values !== undefined && index >= 0; index--) {
+      const slot = this.slotAt(index);
+      const ageMs = this.newestTime - this.times[slot];
+      if (ageMs > 0 && ageMs >= this.lateMs) break;
+      if (!Number.isNaN(values[slot])) return values[slot];
+    }
+    return Number.NaN;
   }
 
   /**
