@@ -355,7 +355,7 @@ def test_a_host_of_an_earlier_run_is_gone_if_it_does_not_come_back() -> None:
     wall = Wall()
     known = FollowedHost("web-1", 1000, START - 100)
     known.seen = START - 50
-    known.about = FakeHost(wall).about()
+    known.describe(FakeHost(wall).about())
     wall.follower.add_known(known)
     wall.tick()
     assert wall.info("web-1").state == "waiting"

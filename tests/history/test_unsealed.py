@@ -153,3 +153,18 @@ def test_rows_that_became_too_many_to_keep_leave_memory(
     for _ in range(2):
         np.testing.assert_array_equal(values(history, 52), rows)
         assert kept._parts == []
+
+
+def test_the_first_row_of_a_range_is_found_wherever_it_is(history: History, tmp_path: Path) -> None:
+    chance = np.random.default_rng(3)
+    seconds = np.flatnonzero(chance.random(300) < 0.4).tolist()
+    for seq in seconds:
+        history.append(seq + 1, START + seq, NARROW, np.zeros(3))
+    history.flush()
+    with closing(open_to_read(tmp_path / "h.sqlite")) as database:
+        for start in range(-2, 303):
+            for length in (1, 3, 400):
+                wanted = next((each for each in seconds if start <= each < start + length), None)
+                found = unsealed.first_row(database, 1, (START + start) * 1000, (START + start + length) * 1000)
+                assert (None if found is None else found[1]) == (None if wanted is None else (START + wanted) * 1000)
+        assert unsealed.first_row(database, 7, 0) is None

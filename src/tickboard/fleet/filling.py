@@ -96,9 +96,6 @@ class Filler:
         finally:
             for task in self._asking.values():
                 task.cancel()
-            for name in self._asking:
-                if (host := self._follower.hosts.get(name)) is not None:
-                    self._show(host, None)
             self._asking.clear()
 
     def write(self) -> None:
@@ -118,7 +115,7 @@ class Filler:
             self._follower.fill(batch)
         for each in taken:
             each.host.holes.fill(*each.hole)
-            self._show(each.host, None)
+            self._follower.change(each.host)
         self.wake()
 
     def _batch(self, filled: _Filled) -> LateBatch:
@@ -165,13 +162,16 @@ class Filler:
         """Return whether a host's holes can be filled, and forget those that cannot."""
         if host.state != "live" or host.link is None or host.about is None or not host.clock.is_known:
             return False
-        if host.holes.forget_before(self._follower.oldest_ms - host.clock.shift_ms) and not len(host.holes):
-            return False
+        if host.holes.forget_before(self._follower.oldest_ms - host.clock.shift_ms):
+            self._follower.change(host)
+            if not len(host.holes):
+                return False
         if not host.about.keeps_history:
             self._give_up(host, "it keeps no history")
             return False
-        if not host.about.metrics:
+        if not host.metrics:
             host.holes.clear()
+            self._follower.change(host)
             return False
         return True
 
@@ -190,12 +190,9 @@ class Filler:
             ProtocolError: it cannot be understood.
         """
         assert host.link is not None
-        assert host.about is not None
-        self._show(host, hole)
-        data = await self._recorded(host.link, [each.name for each in host.about.metrics], hole)
+        data = await self._recorded(host.link, list(host.metrics), hole)
         if data is None:
             self._give_up(host, "it does not show its history")
-            self._show(host, None)
             return
         # Of what it keeps no ticks any more, or of many that it made at a shorter interval, it answers with averages.
         are_ticks = data.tier == "raw" and data.resolution_s * 1000 <= max(host.interval_ms, self._interval_ms)
@@ -228,21 +225,12 @@ class Filler:
         if self._asking.get(name) is not task:
             return
         del self._asking[name]
-        host = self._follower.hosts.get(name)
         error = None if task.cancelled() else task.exception()
         if error is None:
             self._again.pop(name, None)
         else:
             _, pause_s = self._again.get(name, (0.0, FIRST_RETRY_S))
             self._again[name] = time.monotonic() + pause_s, min(2 * pause_s, LAST_RETRY_S)
-            if host is not None:
-                self._show(host, None)
             if not isinstance(error, RefusedError | ProtocolError):
                 log.error("filling a hole of %s failed", name, exc_info=error)
         self.wake()
-
-    def _show(self, host: FollowedHost, hole: Hole | None) -> None:
-        """Show in the list of hosts what is being filled."""
-        if host.filling != hole:
-            host.filling = hole
-            self._follower.change(host)

@@ -149,7 +149,7 @@ class Follower:
         self._set_state(host, "live", host.seen)
         if host.about == about:
             return
-        host.about = about
+        host.describe(about)
         low_ms, high_ms = INTERVALS_MS
         self.note(host, INTERVAL, "" if low_ms <= about.interval_ms <= high_ms else "its interval is impossible")
         host.interval_ms = min(max(low_ms, about.interval_ms), high_ms)
@@ -528,6 +528,7 @@ class Follower:
 
     def _add_hole(self, host: FollowedHost, start_ms: int, end_ms: int) -> None:
         host.holes.add(start_ms, end_ms)
+        self.change(host)
         self.on_change(host)
 
     def _take_row(self, host: FollowedHost, due_ms: int) -> Floats:

@@ -20,6 +20,9 @@ GONE_INTERVALS, GONE_S = 3, 3.0
 EXPECTED_S = 10.0
 """A host that the wall knows from an earlier run has this many seconds to be heard from before it counts as gone."""
 
+MAX_METRICS = 200
+"""How many names of metrics are remembered of a host, and asked for."""
+
 MAX_EARLY = 64
 """How many ticks may wait for their instant."""
 
@@ -63,6 +66,7 @@ class FollowedHost:
         doubted: since when its clock is in doubt, if it is, by the follower's clock.
         interval_ms: milliseconds between two of its ticks.
         labels: its own labels.
+        metrics: the names of the metrics that it has or had, the newest last: a hole may have those of another board.
         series: the series of its ticks; the same object from tick to tick until it changes.
         made: its series on the wall, by their keys on the host.
         columns: the columns of its series on the wall that were not refused, in the order of its ticks.
@@ -78,7 +82,6 @@ class FollowedHost:
         arrived: when that tick arrived, by a clock that never steps.
         unseen_beats: how many beats in a row were ahead of its newest tick.
         holes: the ranges in which its ticks are missing here.
-        filling: the range that is being filled.
         notes: what somebody has to fix, by what it concerns.
         why: why it cannot be reached; empty if it can.
         revision: of the wall's list of hosts, when it last changed.
@@ -94,6 +97,7 @@ class FollowedHost:
         self.clock = HostClock(interval_ms)
         self.interval_ms = self._wall_ms = interval_ms
         self.labels: dict[str, str] = {}
+        self.metrics: dict[str, None] = {}
         self.series: tuple[WatchedSeries, ...] = ()
         self.made: dict[str, MadeSeries] = {}
         self.columns: Columns = np.empty(0, np.intp)
@@ -107,7 +111,6 @@ class FollowedHost:
         self.arrived = 0.0
         self.unseen_beats = 0
         self.holes = Holes()
-        self.filling: Hole | None = None
         self.notes: dict[str, str] = {}
         self.why = ""
         self.revision = 0
@@ -128,6 +131,20 @@ class FollowedHost:
         if self.state == "waiting":
             return EXPECTED_S
         return max(GONE_INTERVALS * self.interval_ms / 1000, GONE_S)
+
+    @property
+    def filling(self) -> Hole | None:
+        """From the first tick that is missing to the last, while they are filled."""
+        return self.holes.span if self.state == "live" else None
+
+    def describe(self, about: About) -> None:
+        """Take its description."""
+        self.about = about
+        for metric in about.metrics:
+            self.metrics.pop(metric.name, None)
+            self.metrics[metric.name] = None
+        for name in list(self.metrics)[:-MAX_METRICS]:
+            del self.metrics[name]
 
     def instant_ms(self, time_ms: int) -> int:
         """Return the instant of the wall that a time of the host belongs to: the first one at or after it."""

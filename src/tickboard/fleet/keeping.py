@@ -91,7 +91,7 @@ class KeptHosts:
         """Return a host as it was in the earlier run."""
         about, place = known.about, known.place
         host = FollowedHost(about.name, self._interval_ms, place.since)
-        host.about = about
+        host.describe(about)
         host.interval_ms = about.interval_ms
         host.state = place.state if place.state in {"gone", "left"} else "waiting"
         host.seen = place.seen

@@ -32,12 +32,12 @@ from tickboard.history.spans import (
 
 
 class _Changes(Struct):
-    """The changes to one span: for each series, the entries and their new values, in order."""
+    """The changes to one span, in order: of each entry, the ids of the series and their new values."""
 
     epoch: Epoch
     span: Span
     times: Integers
-    of_series: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
+    entries: list[tuple[int, Integers, Floats]] = field(default_factory=list)
 
 
 class Amender:
@@ -63,8 +63,8 @@ class Amender:
                 missed += 0 if each.is_in_row else len(each.values)
                 continue
             changes, entry = found
-            for id, value in zip(each.ids.tolist(), each.values.tolist(), strict=True):
-                changes.of_series.setdefault(id, []).append((entry, value))
+            if len(each.ids):
+                changes.entries.append((entry, each.ids, each.values))
         for changes in changed.values():
             self._write(changes)
         return missed
@@ -87,15 +87,13 @@ class Amender:
         return None
 
     def _write(self, changes: _Changes) -> None:
-        if not changes.of_series:
+        if not changes.entries:
             return
-        chosen = Chosen.of(np.array(sorted(changes.of_series), np.int64))
+        chosen = Chosen.of(np.unique(np.concatenate([ids for _, ids, _ in changes.entries])))
         values = self._columns.ticks([changes.span], chosen)
-        entries: set[int] = set()
-        for row, id in enumerate(chosen.ids.tolist()):
-            for entry, value in changes.of_series[id]:
-                values[row, entry] = value
-                entries.add(entry)
+        for entry, ids, amended_values in changes.entries:
+            values[np.searchsorted(chosen.ids, ids), entry] = amended_values
+        entries = {entry for entry, _, _ in changes.entries}
         for stripe, places, where in chosen.stripes:
             self._replace(changes.span.id, stripe, places, _cells(values[where], places))
         amended = changes.times[sorted(entries)]

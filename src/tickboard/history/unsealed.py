@@ -17,6 +17,9 @@ _VALUE = struct.Struct("<d")
 _COLUMN_BYTES = 3 * PAGE_BYTES
 """If rows have more bytes than this for each requested value, only those values are read."""
 
+FEW_ROWS = 8
+"""How many rows are read one after another, to find that of a time."""
+
 _BATCH_BYTES = 2 * 2**20
 """How many bytes of rows are read at a time."""
 
@@ -24,6 +27,8 @@ _FOUND = "FROM ticks WHERE position > ? AND position < ? AND time >= ? AND time 
 _ROWS = f"SELECT position, time, layout, row {_FOUND}"
 _KEYS = f"SELECT position, time, layout, NULL {_FOUND}"
 _COUNT = "SELECT count(*) FROM ticks WHERE position > ? AND position < ? AND time >= ?"
+_LAST = "SELECT position FROM ticks WHERE position > ? AND position < ? ORDER BY position DESC LIMIT 1"
+_NEXT = "SELECT position, time FROM ticks WHERE position > ? AND position <= ? ORDER BY position LIMIT 1"
 _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
 _SIZE = "SELECT length(row) FROM ticks WHERE position > ? AND position < ? ORDER BY position DESC LIMIT 1"
 
@@ -131,8 +136,28 @@ def row_bytes(database: Database, epoch: int) -> int:
 
 def first_row(database: Database, epoch: int, start_ms: int, end_ms: int = FOREVER) -> tuple[int, int, int, int] | None:
     """Return the first tick of an epoch in a range: position, time, layout and number of values."""
-    rows = database.all(_FIRST, *_bounds(epoch), start_ms, end_ms)
-    return rows[0] if rows else None
+    _, end = _bounds(epoch)
+    rows = database.all(_FIRST, _position_before(database, epoch, start_ms), end, start_ms, FOREVER)
+    # The times ascend. If SQLite looked for the end, it would read all rows after it.
+    return rows[0] if rows and rows[0][1] < end_ms else None
+
+
+def _position_before(database: Database, epoch: int, time_ms: int) -> int:
+    """Return a key before which all ticks of an epoch are before a time, and after which few are.
+
+    Rows are large and have no index by time, so reading them one after another would take long.
+    """
+    before, end = _bounds(epoch)
+    last = database.all(_LAST, before, end)
+    after = last[0][0] if last else before
+    while after - before > FEW_ROWS:
+        middle = (before + after) // 2
+        found = database.all(_NEXT, middle, after)
+        if found and found[0][1] < time_ms:
+            before = found[0][0]
+        else:
+            after = middle
+    return before
 
 
 def count_rows(database: Database, epoch: int, start_ms: int) -> int:
