@@ -44,6 +44,7 @@ from tickboard.fleet.passing import (
     answer_refusal,
     close_code,
     content_of,
+    least_role,
     request_headers,
     response_headers,
     why_refused,
@@ -142,7 +143,7 @@ class WallCalls:
             return
         number, now = next(self._numbers), asyncio.get_running_loop().time()
         caller, answer = caller_of(scope), subject(name, "answer", self._wall, str(number))
-        side = Side(self._connection, subject(name, "ask", caller.role, self._wall, str(number)), answer, now)
+        side = Side(self._connection, subject(name, "ask", least_role(scope), self._wall, str(number)), answer, now)
         self._sides[number] = name, side
         self._calls[name] += 1
         opening = Opening(

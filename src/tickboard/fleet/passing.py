@@ -15,7 +15,7 @@ from starlette.types import Message, Scope, Send
 
 from tickboard.access.roles import may
 from tickboard.access.route_table import RouteTable, is_of_login
-from tickboard.fleet.caller import MAX_NAME, caller_of
+from tickboard.fleet.caller import MAX_NAME, CallerRole, caller_of
 from tickboard.output.text import encodable, one_line
 from tickboard.wire import ErrorBody, encode
 
@@ -86,6 +86,12 @@ _PAGE = frozenset({"/", "/assets/{path:path}"})
 
 Refusal = tuple[int, str]
 """The status of an answer that refuses a request, and why."""
+
+
+def least_role(scope: Scope) -> CallerRole:
+    """Return the least role that a request needs: a wall that may only look can pass on all that only looks."""
+    method: str = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
+    return "operator" if _TABLE.needed(scope["path"], method) == "operator" else "viewer"
 
 
 def why_refused(scope: Scope) -> Refusal | None:
