@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from starlette.types import Receive, Scope, Send
 from tests.fleet.listening import Listener, until
@@ -174,14 +174,15 @@ async def test_a_board_that_stands_still_for_a_while_goes_on_with_its_calls(serv
         await reachable(place)
         async with open_websocket(f"ws://{place}/ws/metrics") as socket:
             await socket.recv()
+            stopped = psutil.Process(host.process.pid)
             host.process.send_signal(signal.SIGSTOP)
             asking = asyncio.create_task(socket.recv())
             try:
                 async with httpx.AsyncClient(timeout=GUARD_S) as client:
                     answering = asyncio.create_task(client.get(f"http://{place}/api/board"))
-                    await asyncio.sleep(0.5)
+                    await until(lambda: stopped.status() == psutil.STATUS_STOPPED)
                     assert not answering.done()
-                    os.kill(host.process.pid, signal.SIGCONT)
+                    host.process.send_signal(signal.SIGCONT)
                     assert (await answering).status_code == 200
                     await asking
             finally:
