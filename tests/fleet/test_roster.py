@@ -116,10 +116,27 @@ async def test_a_wall_that_cannot_keep_its_hosts_says_so_and_goes_on(tmp_path: P
 async def test_hosts_are_stored_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "NEW_S", 0.01)
     wall = Wall()
-    FakeHost(wall).introduce()
+    host = FakeHost(wall)
+    host.introduce()
+    roster = Roster(tmp_path / "hosts.sqlite")
     kept = KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems)
     running = asyncio.create_task(kept.run())
     async with asyncio.timeout(30):
-        while not Roster(tmp_path / "hosts.sqlite").load():
+        while not roster.load():
+            await asyncio.sleep(0.01)
+        # Its first tick is stored soon too, and not only every EVERY_S.
+        monkeypatch.setattr(keeping, "EVERY_S", 1e9)
+        host.tick(wall.due + 1, 1)
+        while not roster.load()[0].place.ticked_ms:
             await asyncio.sleep(0.01)
     running.cancel()
+
+
+async def test_what_a_host_made_before_its_first_tick_came_is_missing_after_a_restart(tmp_path: Path) -> None:
+    wall = Wall()
+    FakeHost(wall).introduce()
+    await KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems).store()
+    later = Wall()
+    KeptHosts(tmp_path / "hosts.sqlite", later.follower, 1000, later.problems).load(["http://a:3000"])
+    host = later.follower.hosts["web-1"]
+    assert host.ticked_ms == round(host.seen * 1000) - AGAIN_MS > 0

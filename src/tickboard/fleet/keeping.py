@@ -64,9 +64,17 @@ class KeptHosts:
         while True:
             await asyncio.sleep(NEW_S)
             waited_s += NEW_S
-            if waited_s >= EVERY_S or self._follower.hosts.keys() != self._stored.keys():
+            if waited_s >= EVERY_S or self._has_new:
                 waited_s = 0.0
                 await self.store()
+
+    @property
+    def _has_new(self) -> bool:
+        """Whether a host has come, has sent its first tick or was forgotten since hosts were stored."""
+        hosts = self._follower.hosts
+        if hosts.keys() != self._stored.keys():
+            return True
+        return any(host.ticked_ms and not self._stored[name].ticked_ms for name, host in hosts.items())
 
     async def store(self) -> None:
         """Store what has changed of the hosts."""
@@ -96,7 +104,9 @@ class KeptHosts:
         host.state = place.state if place.state in {"gone", "left"} else "waiting"
         host.seen = place.seen
         host.clock = HostClock(self._interval_ms, place.shift_ms)
-        host.ticked_ms = max(0, place.ticked_ms - AGAIN_MS)
+        # A host that had sent no tick yet has made them since it was heard.
+        newest_ms = place.ticked_ms or round(place.seen * 1000) - place.shift_ms
+        host.ticked_ms = max(0, newest_ms - AGAIN_MS)
         host.holes = Holes(place.holes)
         return host
 
