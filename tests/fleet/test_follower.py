@@ -8,6 +8,7 @@ from tests.fleet.following import CPU, CPU_SERIES, DISK, REQUESTS, START, FakeHo
 from tickboard.client.decoder import WatchedSeries
 from tickboard.errors import LiveHostError
 from tickboard.fleet import follower as module
+from tickboard.fleet import host_series
 from tickboard.fleet.host import EXPECTED_S, LATE_TICKS, MAX_EARLY, FollowedHost
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.registry import Registry
@@ -696,3 +697,37 @@ def test_a_new_name_is_noted_for_as_long_as_it_is_shown() -> None:
     other.introduce()
     other.tick(wall.due + 1, 2)
     assert wall.info("web-2").problem == ""
+
+
+def test_more_series_than_a_host_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_series, "MAX_HOST_SERIES", 1)
+    wall, host = followed(metrics=(CPU, DISK), series=(CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"})))
+    host.tick(wall.due + 1, 5, 6)
+    wall.tick()
+    assert wall.keys() == [UP, KEY]
+    assert wall.info("web-1").problem == "it publishes 2 series, and 1 are shown: publish fewer metrics"
+
+
+def test_too_many_late_ticks_become_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_LATE_TICKS", 1)
+    wall, host = followed()
+    for _ in range(3):
+        wall.tick()
+        host.beat()
+    host.tick(wall.due - 1, 1)
+    assert not len(host.host.holes)
+    host.tick(wall.due, 2)
+    assert list(host.host.holes) == [(wall.due * 1000 - 1000, wall.due * 1000 + 1)]
+
+
+def test_ticks_that_wait_for_a_clock_and_have_other_series_are_read_again() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.epoch = "f"
+    host.tick(wall.due + 1, 2)
+    waiting = wall.due + 1
+    host.series = (CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"}))
+    host.tick(wall.due + 2, 3, 4)
+    host.beat()
+    assert (waiting * 1000 - 1, waiting * 1000 + 1) in list(host.host.holes)

@@ -504,7 +504,8 @@ class Follower:
             host.row, host.row_ms = values, instant_ms
         for each_ms in range(instant_ms, min(end_ms, self._next_ms), self._interval_ms):
             if self._late_ticks >= MAX_LATE_TICKS:
-                self._add_hole(host, host.ticked_ms - 1, host.ticked_ms + 1)
+                own_ms = instant_ms - host.clock.shift_ms
+                self._add_hole(host, own_ms - self._interval_ms, own_ms + 1)
                 return
             late = self._late.setdefault(each_ms, _Late([], []))
             late.columns.append(host.columns)
