@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.hosts import crowds
 from benchmarks.hosts.programs import Program, clock, filling, live, many_hosts, nats_server, tickboard, until
 from benchmarks.hosts.synthetic import SERIES as SERIES_OF_OVERVIEW
 from benchmarks.hosts.viewing import delays
@@ -30,6 +31,7 @@ COST_S = 60.0
 def tables() -> Iterator[Table]:
     """Return all tables of this benchmark, in about ten minutes."""
     yield _wall()
+    yield crowds.table()
     yield _hole()
     yield _host()
 
