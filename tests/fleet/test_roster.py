@@ -140,3 +140,13 @@ async def test_what_a_host_made_before_its_first_tick_came_is_missing_after_a_re
     KeptHosts(tmp_path / "hosts.sqlite", later.follower, 1000, later.problems).load(["http://a:3000"])
     host = later.follower.hosts["web-1"]
     assert host.ticked_ms == round(host.seen * 1000) - AGAIN_MS > 0
+
+
+@pytest.mark.parametrize("nats", [True, False])
+def test_hosts_of_nats_are_known_while_nats_is_followed(tmp_path: Path, nats: bool) -> None:
+    path = tmp_path / "hosts.sqlite"
+    reached = HostPlace("live", 1.0, 2.0, 3_000, 0, [], "nats://a:4222", "nats")
+    Roster(path).save([KnownHost(ABOUT, reached)], [])
+    wall = Wall()
+    assert KeptHosts(path, wall.follower, 1000, wall.problems).load([], nats=nats)
+    assert list(wall.follower.hosts) == (["web-1"] if nats else [])

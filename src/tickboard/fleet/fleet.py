@@ -79,7 +79,7 @@ class Fleet:
         follower.on_heard = self._alerts.heard
         follower.on_forget = self._forgot
         self._kept = KeptHosts(roster, follower, interval_ms, problems)
-        self._knows_hosts = self._kept.load({public(each.url) for each in self._addresses})
+        self._knows_hosts = self._kept.load({public(each.url) for each in self._addresses}, nats=nats is not None)
         self._complete = asyncio.Event()
         self._wait_s = min(WAIT_S, interval_ms / 2000)
 

@@ -39,11 +39,12 @@ class KeptHosts:
         self._problems = problems
         self._stored: dict[str, HostPlace] = {}
 
-    def load(self, addresses: Collection[str]) -> bool:
+    def load(self, addresses: Collection[str], *, nats: bool = False) -> bool:
         """Add the hosts of an earlier run to the follower, and return whether they are known. This blocks.
 
         Args:
             addresses: of the hosts that are followed over HTTP; others that were reached over HTTP are forgotten.
+            nats: whether hosts are followed through NATS; if not, those that were reached through it are forgotten.
         """
         if self._roster is None:
             return False
@@ -54,7 +55,8 @@ class KeptHosts:
             return False
         for each in known:
             self._stored[each.about.name] = each.place
-            if each.place.kind != "http" or each.place.address in addresses:
+            is_followed = {"http": each.place.address in addresses, "nats": nats}
+            if is_followed.get(each.place.kind, True):
                 self._follower.add_known(self._host(each))
         return True
 
