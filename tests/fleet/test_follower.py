@@ -1,6 +1,8 @@
 """What hosts send becomes series of the wall: each value at its own tick, and none where a host has none."""
 
 import math
+import time
+from typing import Any, cast
 
 import pytest
 from tests.fleet.following import CPU, CPU_SERIES, DISK, REQUESTS, START, FakeHost, FakeLink, Wall
@@ -9,6 +11,8 @@ from tickboard.client.decoder import WatchedSeries
 from tickboard.errors import LiveHostError
 from tickboard.fleet import follower as module
 from tickboard.fleet import host_series
+from tickboard.fleet.fleet import Fleet
+from tickboard.fleet.follow_options import FollowOptions
 from tickboard.fleet.host import EXPECTED_S, LATE_TICKS, MAX_EARLY, FollowedHost
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.registry import Registry
@@ -731,3 +735,35 @@ def test_ticks_that_wait_for_a_clock_and_have_other_series_are_read_again() -> N
     host.tick(wall.due + 2, 3, 4)
     host.beat()
     assert (waiting * 1000 - 1, waiting * 1000 + 1) in list(host.host.holes)
+
+
+def test_who_needs_the_clock_of_a_host_hears_when_it_is_known() -> None:
+    wall = Wall()
+    told: list[tuple[bool, int]] = []
+    wall.follower.on_change = lambda host: told.append((host.clock.is_known, host.clock.shift_ms))
+    host = FakeHost(wall, ahead_s=1000)
+    host.introduce(compare=False)
+    assert told == [(False, 0)]
+    host.beat()
+    assert told[1:] == [(True, -1_000_000)]
+    told.clear()
+    silent = FakeHost(wall, "web-2", link=FakeLink())
+    silent.introduce(compare=False)
+    silent.tick(wall.due + 1, 1)
+    for _ in range(6):
+        wall.tick()
+    assert told == [(False, 0), (True, 0)]
+
+
+def test_the_alerts_of_a_host_are_read_once_its_clock_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = Wall()
+    unused = cast("Any", None)
+    fleet = Fleet(FollowOptions(), wall.intake, wall.problems, 1000, unused, unused)
+    followed: list[tuple[object, ...]] = []
+    monkeypatch.setattr(fleet._alerts, "follow", lambda *arguments: followed.append(arguments))
+    wall.follower = fleet.follower
+    host = FakeHost(wall, ahead_s=1000)
+    host.introduce(compare=False)
+    assert followed == []
+    fleet.follower.heard(host.link, 0, -1, time.time() + 1000)
+    assert followed == [("web-1", host.link, {}, -1_000_000)]

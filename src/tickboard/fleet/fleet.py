@@ -161,7 +161,8 @@ class Fleet:
         self._complete.set()
 
     def _changed(self, host: FollowedHost) -> None:
-        if host.link is not None:
+        # Until its clock is known, alerts would get wrong times, and keep them.
+        if host.link is not None and host.clock.is_known:
             self._alerts.follow(host.name, host.link, host.labels, host.clock.shift_ms)
         if len(host.holes):
             self._filler.wake()

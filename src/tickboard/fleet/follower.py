@@ -88,7 +88,7 @@ class Follower:
         hosts: by name.
         revision: changes with each change of a host that viewers see.
         on_complete: called when every host that is waited for has sent the next tick.
-        on_change: called with a host when it is introduced, its clock is shifted otherwise, or its holes have changed.
+        on_change: called with a host when it is introduced, or its holes or what is known of its clock have changed.
         on_heard: called with the name of a host that is heard from, and the number of its newest alert event.
         on_forget: called with the name of a host that is forgotten.
         dropped: how many late values had no tick of their time.
@@ -207,9 +207,9 @@ class Follower:
         if host.state != "live":
             self._set_state(host, "live", host.seen)
         if isfinite(clock):
-            before = host.clock.shift_ms, host.clock.ahead_s
+            before = host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s
             host.clock.compare(self._now() - clock, self._clock())
-            if (host.clock.shift_ms, host.clock.ahead_s) != before:
+            if (host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s) != before:
                 self.change(host)
                 self.on_change(host)
             self._place_early(host)
@@ -494,6 +494,7 @@ class Follower:
             if self._elapsed() - host.doubted <= IN_DOUBT_S:
                 return
             host.clock.assume()
+            self.on_change(host)
         while host.early and host.instant_ms(round(host.early[0].time * 1000)) <= self._next_ms:
             self._place(host, host.early.popleft())
 
