@@ -604,7 +604,7 @@ class Board(MetricDeclarations, PanelDeclarations):
         given |= {option: None if file is None else Path(file) for option, file in files.items()}
         self._host = HostOptions.read(given, os.environ, lambda option, why: InputError(f"publish({option}=…): {why}"))
 
-    def follow(self, *urls: str, token_file: str | os.PathLike[str] | None = None) -> None:
+    def follow(self, *urls: str, token_file: str | os.PathLike[str] | None = None, metrics: Iterable[str] = ()) -> None:
         """Follow other boards as hosts: ``board.follow("http://web-1:3000", "http://web-2:3000")``.
 
         The overview metrics of each host become metrics of this board, with the label ``host`` and the host's own
@@ -615,12 +615,18 @@ class Board(MetricDeclarations, PanelDeclarations):
             urls: the addresses of the hosts' pages; or of NATS servers, as ``"nats://nats.example.com"``: every host
                 that publishes on them is followed. ``${NAME}`` in them is read from the environment.
             token_file: a file with a line ``URL TOKEN`` for each host that needs a token.
+            metrics: metrics of the hosts to show beside their overview, by name, glob or label: ``["requests"]``.
 
         Raises:
-            InputError: an address is malformed or given twice, or the board is already prepared.
+            InputError: an address or a selector is malformed, an address is given twice, or the board is already
+                prepared.
         """
         self._require_not_prepared("follow")
-        given = {"hosts": urls, "token_file": None if token_file is None else os.fspath(token_file)}
+        given = {
+            "hosts": urls,
+            "token_file": None if token_file is None else os.fspath(token_file),
+            "metrics": metrics if isinstance(metrics, str) else list(metrics),
+        }
         more = FollowOptions.read(given, os.environ, lambda key, why: InputError(f"follow: {why}"))
         self._follow = self._follow.and_also(more)
 

@@ -124,6 +124,21 @@ def test_a_board_may_follow_hosts_in_several_calls_and_its_configuration_wins(tm
     assert board.follow_options.token_file == tmp_path / "tokens"
 
 
+def test_metrics_of_several_calls_are_shown_together_and_the_configuration_wins() -> None:
+    board = Board()
+    board.follow("http://a", metrics=["orders"])
+    board.follow("http://b", metrics=("queue_*", "orders"))
+    assert list(board.follow_options.metrics or ()) == ["orders", "queue_*"]
+    board.apply_config(parse_config(b'[follow]\nmetrics = ["disk{mount=\\"/\\"}"]\n', "tickboard.toml"))
+    assert list(board.follow_options.metrics or ()) == ['disk{mount="/"}']
+
+
+@pytest.mark.parametrize("metrics", ["orders", [5], 5, ["["] * 2_000])
+def test_metrics_that_cannot_be_used_are_named(metrics: object) -> None:
+    with pytest.raises(InputError, match="metrics"):
+        read(metrics=metrics)
+
+
 def test_a_mistake_in_the_configuration_is_named_with_its_line() -> None:
     with pytest.raises(BoardError) as raised:
         Board().apply_config(parse_config(b'\n[follow]\nhosts = ["web-1"]\n', "tickboard.toml"))

@@ -152,8 +152,15 @@ def pipe(title: str, form: "Format", options: Options) -> None:
     type=PATH,
     help="A file with a line 'URL TOKEN' for each host that needs a token: tickboard token create --role viewer.",
 )
+@click.option(
+    "--metrics",
+    multiple=True,
+    help="Metrics of the hosts to show beside their overview: a name, a glob or labels. May be repeated.",
+)
 @flags(Options, "options")
-def follow(urls: tuple[str, ...], title: str, token_file: Path | None, options: Options) -> None:
+def follow(
+    urls: tuple[str, ...], title: str, token_file: Path | None, metrics: tuple[str, ...], options: Options
+) -> None:
     """Show other boards as hosts on one wall: tickboard follow http://web-1:3000 http://web-2:3000.
 
     A URL is that of a host's page, or of a NATS server, whose hosts are all followed: tickboard follow
@@ -162,7 +169,7 @@ def follow(urls: tuple[str, ...], title: str, token_file: Path | None, options: 
     with imports():
         from tickboard.cli import serving
 
-    serving.follow(urls, title, token_file, options)
+    serving.follow(urls, title, token_file, metrics, options)
 
 
 @app.command()

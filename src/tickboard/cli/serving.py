@@ -90,19 +90,20 @@ def dev(file: Path, options: Options) -> None:
     serve(reloader, lambda: reloader.board, options, str(file))
 
 
-def follow(urls: Sequence[str], title: str, token_file: Path | None, options: Options) -> None:
+def follow(urls: Sequence[str], title: str, token_file: Path | None, metrics: Sequence[str], options: Options) -> None:
     """Serve a wall that follows hosts.
 
     Args:
         urls: their addresses.
         title: the page's heading.
         token_file: a file with the tokens that they are shown; None: there is none.
+        metrics: selectors of series to show of each beside its overview.
         options: the flags.
     """
     prepare_to_serve(options.log_level)
     board = Board(title)
     options.configure(board)
-    board.follow(*urls, token_file=token_file)
+    board.follow(*urls, token_file=token_file, metrics=metrics)
     for url in filter(is_exposed, urls):
         log.warning("%s", exposed("follow", url))
     hosts = board.follow_options.hosts

@@ -338,6 +338,16 @@ class FollowTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
         ]
         | UnsetType
     ) = UNSET
+    metrics: (
+        Annotated[
+            list[Text],
+            Meta(
+                description="Metrics of the hosts to show beside their overview: a list of names, globs or labels.",
+                examples=[["requests", "disk_*"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

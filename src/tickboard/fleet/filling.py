@@ -8,6 +8,7 @@ is asked again later. What the wall does not keep is not asked for, and what a h
 
 import asyncio
 import time
+from collections.abc import Sequence
 from functools import partial
 from math import inf
 
@@ -67,11 +68,13 @@ class Filler:
     Args:
         follower: has the hosts.
         interval_ms: milliseconds between two ticks of the wall.
+        metrics: selectors of series that are followed beside the overview.
     """
 
-    def __init__(self, follower: Follower, interval_ms: int) -> None:
+    def __init__(self, follower: Follower, interval_ms: int, metrics: Sequence[str] = ()) -> None:
         self._follower = follower
         self._interval_ms = interval_ms
+        self._metrics = metrics
         self._asking: dict[str, asyncio.Task[None]] = {}
         # When a host may be asked again, by the monotonic clock, and the pause after the next failure.
         self._again: dict[str, tuple[float, float]] = {}
@@ -169,7 +172,7 @@ class Filler:
         if not host.about.keeps_history:
             self._give_up(host, "it keeps no history")
             return False
-        if not host.metrics:
+        if not host.metrics and not self._metrics:
             host.holes.clear()
             self._follower.change(host)
             return False
@@ -190,7 +193,7 @@ class Filler:
             ProtocolError: it cannot be understood.
         """
         assert host.link is not None
-        data = await self._recorded(host.link, list(host.metrics), hole)
+        data = await self._recorded(host.link, [*host.metrics, *self._metrics], hole)
         if data is None:
             self._give_up(host, "it does not show its history")
             return

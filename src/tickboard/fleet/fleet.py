@@ -67,11 +67,12 @@ class Fleet:
         self.nats = nats
         self.interval_ms = interval_ms
         self._addresses = host_addresses(options)
+        self._metrics = options.metrics or ()
         self._problems = problems
         self._supervisor: Supervisor | None = None
         self._own_alerts = alerts
         self._alerts = FollowedAlerts(lambda: alerts().log, publishing, problems)
-        self._filler = Filler(follower := Follower(intake, problems, interval_ms), interval_ms)
+        self._filler = Filler(follower := Follower(intake, problems, interval_ms), interval_ms, self._metrics)
         self._forgetting: set[asyncio.Task[None]] = set()
         self.follower = follower
         follower.on_complete = self._completed
@@ -98,14 +99,14 @@ class Fleet:
         self._supervisor.start("holes in the ticks of hosts", self._filler.run)
         self._supervisor.start(KEEPING, self._kept.run)
         for address in self._addresses:
-            link = HttpLink(address.url, address.token, self.follower)
+            link = HttpLink(address.url, address.token, self.follower, self._metrics)
             self._supervisor.start(f"host {link.address}", link.run)
         if self.nats is not None:
             from tickboard.fleet.nats_connection import NatsConnection
             from tickboard.fleet.nats_link import NatsLinks
 
             connection = NatsConnection(self.nats, "tickboard wall", self._problems, "its hosts are not followed")
-            links = NatsLinks(connection, self.follower)
+            links = NatsLinks(connection, self.follower, self._metrics)
             self._supervisor.start("following: NATS connection", connection.run)
             self._supervisor.start("following: hosts on NATS", links.run)
             self._supervisor.start("following: calls on NATS", links.calls.run)

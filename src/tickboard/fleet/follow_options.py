@@ -1,4 +1,4 @@
-"""Which hosts a wall follows, and the tokens that it shows them.
+"""Which hosts a wall follows, the tokens that it shows them, and which of their metrics it shows.
 
 The command line, ``tickboard.toml`` and the dashboard file may each say so. Nothing here connects.
 """
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tickboard.configuration.options import PartialOptions, Refusal, read_options
 from tickboard.errors import InputError
 from tickboard.fleet.nats_options import NatsAddress, read_servers
+from tickboard.metrics.selectors import why_refused
 from tickboard.output.secrets import Secret, public, read_secret, remember
 
 MAX_URLS = 1_000
@@ -33,10 +34,12 @@ class FollowOptions(PartialOptions, frozen=True):
     Attributes:
         hosts: their addresses, and those of a NATS server or cluster on which others publish.
         token_file: a file with a line ``URL TOKEN`` for each host that needs a token.
+        metrics: selectors of series to show of each host beside its overview.
     """
 
     hosts: tuple[Secret, ...] | None = None
     token_file: Path | None = None
+    metrics: tuple[str, ...] | None = None
 
     @classmethod
     def read(cls, written: Mapping[str, object], environ: Mapping[str, str], refusal: Refusal) -> "FollowOptions":
@@ -53,6 +56,7 @@ class FollowOptions(PartialOptions, frozen=True):
         readers: dict[str, Callable[..., object]] = {
             "hosts": partial(_read_urls, environ=environ),
             "token_file": _read_file,
+            "metrics": _read_metrics,
         }
         return cls(**read_options(readers, written, refusal))
 
@@ -65,7 +69,7 @@ class FollowOptions(PartialOptions, frozen=True):
         return self if self.token_file is None else replace(self, token_file=file.parent / self.token_file)
 
     def and_also(self, others: Self) -> Self:
-        """Return the hosts of both.
+        """Return the hosts and the metrics of both.
 
         Raises:
             InputError: a host is there twice, or there are two files of tokens.
@@ -74,7 +78,8 @@ class FollowOptions(PartialOptions, frozen=True):
         _check_urls(urls)
         if self.token_file is not None and others.token_file not in {None, self.token_file}:
             raise InputError(f"{self.token_file} and {others.token_file}: write all tokens into one file")
-        return type(self)(urls, others.token_file or self.token_file)
+        metrics = dict.fromkeys((*(self.metrics or ()), *(others.metrics or ())))
+        return type(self)(urls, others.token_file or self.token_file, tuple(metrics))
 
     @property
     def is_wanted(self) -> bool:
@@ -179,6 +184,14 @@ def _read_url(text: str, environ: Mapping[str, str]) -> Secret:
 
     websocket_url(url.reveal())
     return url
+
+
+def _read_metrics(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(text, str) for text in value):
+        raise InputError(f'{value!r:.80}: give a list of names, globs or labels, as ["requests", "disk_*"]')
+    if why := why_refused(list(value), "metrics"):
+        raise InputError(why)
+    return tuple(value)
 
 
 def _read_file(value: object) -> Path:

@@ -20,6 +20,7 @@ from tickboard.fleet.wall_labels import HOST, wall_labels
 from tickboard.metrics.cleaning import MAX_LABEL_VALUE
 from tickboard.metrics.declarations import is_label
 from tickboard.metrics.intake import Intake
+from tickboard.metrics.naming import title_of
 from tickboard.metrics.source import REFUSED, Source
 from tickboard.output.text import encodable, one_line
 from tickboard.wire import About, MetricInfo, MetricKind
@@ -126,7 +127,7 @@ class HostSeries:
     ) -> tuple[MetricInfo, Labels]:
         """Return the metric and the labels that a series has on the wall."""
         labels = tuple(wall_labels(host.name, host.labels, one.labels).items())
-        found = MetricInfo(one.name, one.name, one.unit, "gauge", overview=True)
+        found = MetricInfo(one.name, title_of(one.name), one.unit, "gauge", overview=True)
         if metric is not None:
             # Of a histogram, a tick has an average or a percentile.
             kind: MetricKind = "counter" if metric.kind == "counter" else "gauge"

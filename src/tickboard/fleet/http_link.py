@@ -1,4 +1,4 @@
-"""A host that is reached over HTTP or HTTPS: follows its overview series, and passes connections on to it.
+"""A host that is reached over HTTP or HTTPS: follows its overview, and passes connections on to it.
 
 A host needs nothing for it: `HttpLink` reads ``GET /api/about`` and ``/ws/metrics`` as any client may. A lost
 connection is opened again for ever, and continues after the last tick.
@@ -6,6 +6,7 @@ connection is opened again for ever, and continues after the last tick.
 
 import asyncio
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -74,6 +75,7 @@ class HttpLink:
         url: the host's address in a browser.
         token: a token with the role viewer, or operator if alerts are acknowledged through the wall; None: none.
         listener: takes what is received.
+        metrics: selectors of series to follow beside the overview.
 
     Raises:
         InputError: the address or the token cannot be used.
@@ -81,13 +83,14 @@ class HttpLink:
 
     kind = "http"
 
-    def __init__(self, url: str, token: str | None, listener: LinkListener) -> None:
+    def __init__(self, url: str, token: str | None, listener: LinkListener, metrics: Sequence[str] = ()) -> None:
         websocket_url(url)
         # Not that of the environment: it is for one board, not for every host.
         self._headers = {} if token is None else authorized(url, {}, token)
         self.address = public(url)
         self._url = url
         self._listener = listener
+        self._metrics = metrics
         self._passing = HttpPassing(url, self._headers)
         self._decoder = Decoder()
         self._attempts = 0
@@ -139,7 +142,7 @@ class HttpLink:
         """
         about = await self.about()
         self._listener.introduced(self, about)
-        address = websocket_url(self._url, _overview(about) or [NO_OVERVIEW])
+        address = websocket_url(self._url, [*_overview(about), *self._metrics] or [NO_OVERVIEW])
         position = self._decoder.position
         since = f"&since={quote(position, safe='')}" if position else ""
         socket = await connection.open_connection(f"{address}&changes=1{since}", self._headers)

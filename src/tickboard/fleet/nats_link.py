@@ -1,4 +1,4 @@
-"""Hosts that are reached through NATS: finds them by asking, and follows the overview series of each.
+"""Hosts that are reached through NATS: finds them by asking, and follows the overview of each.
 
 A host publishes its description, the messages of `tickboard.v2`, a beat every second, and a goodbye, each on a subject
 of its own (`tickboard.fleet.messages`). A lost message is a hole, which the listener fills. What a host sends that
@@ -7,18 +7,21 @@ cannot be understood is dropped and logged once.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 from starlette.types import Receive, Scope, Send
 
-from tickboard.client.decoder import Decoder, ProtocolError
+from tickboard.client.decoder import Decoder, ProtocolError, Tick, WatchedSeries
 from tickboard.fleet.calls import Subscribable
 from tickboard.fleet.calls_wall import WallCalls
 from tickboard.fleet.link import LinkListener
 from tickboard.fleet.messages import HOSTS, Beat, Bye, host_in, subject
+from tickboard.metrics.selectors import Selectors
 from tickboard.output.logs import log
 from tickboard.wire import About, SeriesList, encode
 
@@ -73,15 +76,17 @@ class NatsLinks:
     Args:
         connection: to NATS.
         listener: takes what hosts send.
+        metrics: selectors of series to follow beside the overview; with any, all ticks of the hosts are received.
 
     Attributes:
         calls: makes calls to the hosts.
     """
 
-    def __init__(self, connection: Subscribable, listener: LinkListener) -> None:
+    def __init__(self, connection: Subscribable, listener: LinkListener, metrics: Sequence[str] = ()) -> None:
         self.calls = WallCalls(connection)
         self._connection = connection
         self._listener = listener
+        self._metrics = metrics
         self._hosts: dict[str, _Host] = {}
         self._is_full = False
         self._wants = asyncio.Event()
@@ -89,8 +94,8 @@ class NatsLinks:
 
     async def run(self) -> None:
         """Follow the hosts until cancelled."""
-        takes = (self._take_about, self._take_overview, self._take_beat, self._take_bye)
-        kinds = ("about", "overview", "beat", "bye")
+        takes = (self._take_about, self._take_ticks, self._take_beat, self._take_bye)
+        kinds = ("about", "ticks" if self._metrics else "overview", "beat", "bye")
         taking = [self._connection.subscribe(subject("*", kind), take) for kind, take in zip(kinds, takes, strict=True)]
         try:
             while True:
@@ -128,7 +133,7 @@ class NatsLinks:
             with self._complaining(host):
                 host.describe(about, self._now())
 
-    def _take_overview(self, received: str, content: bytes, _: str) -> None:
+    def _take_ticks(self, received: str, content: bytes, _: str) -> None:
         host = self._hosts.get(host_in(received))
         if host is None:
             self._wants.set()
@@ -157,7 +162,7 @@ class NatsLinks:
         host = self._hosts.get(name)
         if host is None and len(self._hosts) < MAX_LINKS:
             link = NatsLink(name, self._connection.address, self.calls)
-            host = self._hosts[name] = _Host(link, self._listener, self.calls)
+            host = self._hosts[name] = _Host(link, self._listener, self.calls, self._metrics)
         elif host is None and not self._is_full:
             self._is_full = True
             log.warning(
@@ -191,6 +196,31 @@ class NatsLinks:
         return asyncio.get_running_loop().time()
 
 
+class _Choice:
+    """Takes some series out of ticks that have all.
+
+    Args:
+        selectors: which series.
+    """
+
+    def __init__(self, selectors: Iterable[str]) -> None:
+        self._selectors = Selectors(selectors)
+        self._all: tuple[WatchedSeries, ...] | None = None
+        self._some: tuple[WatchedSeries, ...] = ()
+        self._places = np.empty(0, np.intp)
+        self._columns: dict[str, int] = {}
+
+    def of(self, tick: Tick) -> Tick:
+        """Return a tick with these series."""
+        if tick.series is not self._all:
+            self._all = tick.series
+            places = [at for at, one in enumerate(tick.series) if self._selectors.match(one.name, one.labels)]
+            self._places, self._some = np.array(places, np.intp), tuple(tick.series[at] for at in places)
+            self._columns = {one.key: at for at, one in enumerate(self._some)}
+        data = tick.array[self._places].tobytes()
+        return replace(tick, series=self._some, data=data, columns=self._columns)
+
+
 class _Host:
     """What was received from one host.
 
@@ -201,7 +231,7 @@ class _Host:
         has_erred: whether something that it has sent could not be understood.
     """
 
-    def __init__(self, link: NatsLink, listener: LinkListener, calls: WallCalls) -> None:
+    def __init__(self, link: NatsLink, listener: LinkListener, calls: WallCalls, metrics: Sequence[str]) -> None:
         self.link = link
         self.id = ""
         self.is_introduced = False
@@ -214,6 +244,8 @@ class _Host:
         self._since = self._heard = 0.0
         self._patience_s = GONE_S
         self._held: deque[bytes] = deque(maxlen=MAX_HELD)
+        self._metrics = metrics
+        self._choice: _Choice | None = None
 
     def lose(self) -> None:
         """Forget what has to be said again, since messages may be lost."""
@@ -241,7 +273,11 @@ class _Host:
             self.id, self._since = about.id, 0.0
         self._heard = now
         self._patience_s = max(GONE_S, GONE_INTERVALS * about.interval_ms / 1000)
-        self._series = about.series
+        if self._metrics:
+            # These ticks have all series, which the host lists among them.
+            self._choice = _Choice([*(each.name for each in about.metrics), *self._metrics])
+        else:
+            self._series = about.series
         known = msgspec.structs.replace(about, series=None)
         if known != self._about or not self.is_introduced:
             self._about, self.is_introduced = known, True
@@ -252,7 +288,7 @@ class _Host:
             self.take(message)
 
     def take(self, content: bytes) -> bool:
-        """Take a message about the overview; return False if the description is needed for it.
+        """Take a message about ticks; return False if the description is needed for it.
 
         Raises:
             ProtocolError: `tickboard.v2` does not allow it.
@@ -270,10 +306,13 @@ class _Host:
         if self._decoder.layout != number:
             self._decoder.receive(encode(self._series).decode())
         if (late := self._decoder.amended(content)) is not None:
-            self._listener.amended(self.link, late)
+            self._listener.amended(self.link, self._chosen(late))
         for tick in self._decoder.receive(content):
-            self._listener.ticked(self.link, tick)
+            self._listener.ticked(self.link, self._chosen(tick))
         return True
+
+    def _chosen(self, tick: Tick) -> Tick:
+        return tick if self._choice is None else self._choice.of(tick)
 
     def beat(self, beat: Beat, now: float) -> bool:
         """Take a beat; return False if the description is needed."""
