@@ -88,8 +88,17 @@ Refusal = tuple[int, str]
 """The status of an answer that refuses a request, and why."""
 
 
+ME = "/api/me"
+"""The path of the question for the caller's role."""
+
+
 def least_role(scope: Scope) -> CallerRole:
-    """Return the least role that a request needs: a wall that may only look can pass on all that only looks."""
+    """Return the least role that a request needs: a wall that may only look can pass on all that only looks.
+
+    The answer to a question for the role depends on it, so that one is the caller's own.
+    """
+    if scope["path"] == ME:
+        return caller_of(scope).role
     method: str = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
     return "operator" if _TABLE.needed(scope["path"], method) == "operator" else "viewer"
 
