@@ -34,6 +34,7 @@ from tickboard.errors import InputError
 from tickboard.fleet import http_link, http_passing
 from tickboard.fleet.asking import fetch
 from tickboard.fleet.http_link import HttpLink
+from tickboard.fleet.link import Link
 from tickboard.wire import About, MetricInfo, encode
 
 BOARDS = Path(__file__).parents[1] / "boards"
@@ -262,14 +263,27 @@ async def test_a_server_that_hangs_or_speaks_no_http_is_lost(answer: object, mon
 
 
 @contextlib.asynccontextmanager
-async def fake_host(about: bytes, *messages: str | bytes) -> AsyncIterator[tuple[str, list[str]]]:
-    """Serve a description and some messages; yield the address and the paths that were asked for."""
+async def fake_host(
+    about: bytes, *messages: str | bytes, to: str = "", knows: bool = True
+) -> AsyncIterator[tuple[str, list[str]]]:
+    """Serve a description and some messages; yield the address and the paths that were asked for.
+
+    Args:
+        about: the description.
+        messages: what each WebSocket gets.
+        to: where to redirect WebSockets; empty: they are served.
+        knows: whether it knows the subprotocol.
+    """
     asked: list[str] = []
 
     def answer(socket: ServerConnection, request: Request) -> Response | None:
         asked.append(request.path)
         if request.path != "/api/about":
-            return None
+            if not to:
+                return None
+            redirected = socket.respond(HTTPStatus.FOUND, "")
+            redirected.headers["Location"] = to
+            return redirected
         return socket.respond(HTTPStatus.OK, about.decode())
 
     async def handle(socket: ServerConnection) -> None:
@@ -278,7 +292,12 @@ async def fake_host(about: bytes, *messages: str | bytes) -> AsyncIterator[tuple
         await socket.wait_closed()
 
     async with serve_websocket(
-        handle, "127.0.0.1", 0, subprotocols=[SUBPROTOCOL], process_request=answer, compression=None
+        handle,
+        "127.0.0.1",
+        0,
+        subprotocols=[SUBPROTOCOL] if knows else None,
+        process_request=answer,
+        compression=None,
     ) as running:
         yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}", asked
 
@@ -307,6 +326,60 @@ async def test_nonsense_from_a_host_ends_the_connection_and_the_next_one_continu
         await until(lambda: asked.count("/ws/metrics?metrics=a&changes=1&since=e%3A5") >= 1)
     assert listener.reasons[0].startswith(why)
     assert [tick.seq for tick in listener.ticks] == [5]
+
+
+async def test_a_host_is_followed_again_after_a_failure_of_the_wall(rising: Server) -> None:
+    class Fails(Listener):
+        def introduced(self, link: Link, about: About) -> None:
+            super().introduced(link, about)
+            if len(self.abouts) == 1:
+                raise RuntimeError("a fault of the wall")
+
+    listener = Fails()
+    link = HttpLink(rising.url, None, listener)
+    with pytest.raises(RuntimeError, match="a fault of the wall"):
+        await link.run()
+    task = asyncio.create_task(link.run())
+    try:
+        await until(lambda: listener.ticks or task.done())
+        assert (await fetch(link, "GET", "/api/board")).status == 200
+        assert not task.done(), task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_host_whose_ticks_are_too_long_is_lost_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_link, "MAX_TICKS_BYTES", 1_000)
+    async with fake_host(encode(ABOUT), SERIES, bytes(1_001)) as (url, _), following(url) as listener:
+        await until(lambda: listener.reasons)
+    assert listener.reasons[0].startswith("it sent a message of more than 1000 bytes: follow fewer of its metrics")
+
+
+async def test_a_redirect_of_the_ticks_is_not_followed() -> None:
+    async with (
+        fake_host(encode(ABOUT), SERIES, TICK) as (other, asked),
+        fake_host(encode(ABOUT), to=f"{other}/ws/metrics") as (url, _),
+        following(url, "tickboard_secret") as listener,
+    ):
+        await until(lambda: listener.reasons)
+    assert listener.reasons[0] == "the server answered 302"
+    assert asked == []
+
+
+async def test_ticks_are_asked_for_without_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    async with fake_host(encode(ABOUT), SERIES, TICK) as (url, _), following(url) as listener:
+        await until(lambda: listener.ticks or listener.reasons)
+    assert listener.reasons == []
+
+
+async def test_a_server_of_an_older_protocol_is_lost_with_a_reason() -> None:
+    async with fake_host(encode(ABOUT), knows=False) as (url, _), following(url) as listener:
+        await until(lambda: listener.reasons)
+    assert listener.reasons[0].startswith("it does not support tickboard.v2: give the address")
 
 
 async def test_a_host_without_an_overview_is_not_asked_for_everything() -> None:

@@ -22,9 +22,10 @@ from tickboard.client.decoder import Decoder, ProtocolError
 from tickboard.client.ticks import TICKS_AT_ONCE
 from tickboard.client.watch import websocket_url
 from tickboard.errors import InputError, RefusedError
-from tickboard.fleet.http_passing import HttpPassing, why_lost
+from tickboard.fleet.http_passing import HttpPassing, open_socket, why_lost
 from tickboard.fleet.link import LinkListener
 from tickboard.fleet.messages import BEAT_S, check_name
+from tickboard.fleet.passing import TOO_BIG
 from tickboard.output.secrets import public
 from tickboard.times import parse_time
 from tickboard.wire import About, Ping, Pong, encode
@@ -32,8 +33,12 @@ from tickboard.wire import About, Ping, Pong, encode
 ABOUT_S = 10.0
 """How many seconds a host's description may take."""
 
-MAX_ABOUT_BYTES = 2**24
-"""The most bytes of a host's description, 16 MiB."""
+MAX_ABOUT_BYTES = 2**22
+"""The most bytes of a host's description, 4 MiB."""
+
+MAX_TICKS_BYTES = 2**23
+"""The longest message of a host's ticks, 8 MiB: a window of 1,000 ticks with 1,000 series, or of a day of seconds with
+10. Up to `tickboard.fleet.http_passing.WAITING_MESSAGES` wait to be read."""
 
 SILENT_S = 10.0
 """After how many seconds without any message a connection is lost; a host answers a ping every `BEAT_S`."""
@@ -145,8 +150,12 @@ class HttpLink:
         address = websocket_url(self._url, [*_overview(about), *self._metrics] or [NO_OVERVIEW])
         position = self._decoder.position
         since = f"&since={quote(position, safe='')}" if position else ""
-        socket = await connection.open_connection(f"{address}&changes=1{since}", self._headers)
+        socket = await open_socket(
+            f"{address}&changes=1{since}", self._headers.items(), [connection.SUBPROTOCOL], MAX_TICKS_BYTES
+        )
         try:
+            if socket.subprotocol != connection.SUBPROTOCOL:
+                raise ProtocolError(f"it does not support {connection.SUBPROTOCOL}: {UPDATE}")
             self._decoder.connected()
             await self._read(socket, about)
         except ConnectionClosed as error:
@@ -243,6 +252,11 @@ def _why_no_about(status: int) -> str:
 
 def _why(error: Exception) -> str:
     """Return why a host was lost, in words for people."""
+    if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == TOO_BIG:
+        return (
+            f"it sent a message of more than {MAX_TICKS_BYTES} bytes: follow fewer of its metrics, or give it a "
+            "smaller --window"
+        )
     return (
         why_lost(error) if isinstance(error, httpx.HTTPError | InputError | RefusedError) else connection.reason(error)
     )

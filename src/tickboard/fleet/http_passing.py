@@ -8,7 +8,7 @@ wait: at most a few chunks or messages of a call are in memory. When either side
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from urllib.parse import urlsplit, urlunsplit
 
@@ -69,13 +69,15 @@ class HttpPassing:
     """
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        self.client = httpx.AsyncClient(
+        self._new_client = partial(
+            httpx.AsyncClient,
             headers={"user-agent": "tickboard-wall", **headers},
             verify=_trusted() if url.lower().startswith("https") else False,
             trust_env=False,
             timeout=httpx.Timeout(BODY_S, connect=CONNECT_S),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         )
+        self.client = self._new_client()
         parts = urlsplit(url.strip())
         self._shown = public(url)
         self._base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
@@ -150,19 +152,12 @@ class HttpPassing:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        opening = _Opening(
-            f"ws{self.url_of(scope['path'], scope['query_string']).removeprefix('http')}",
-            additional_headers=[*self._headers.items(), *self._own_headers(scope)],
-            subprotocols=[Subprotocol(name) for name in scope.get("subprotocols", ())] or None,
-            compression=None,
-            max_size=MAX_MESSAGE_BYTES,
-            max_queue=WAITING_MESSAGES,
-            open_timeout=HEAD_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            proxy=None,
-        )
         try:
-            socket = await opening
+            socket = await open_socket(
+                f"ws{self.url_of(scope['path'], scope['query_string']).removeprefix('http')}",
+                [*self._headers.items(), *self._own_headers(scope)],
+                scope.get("subprotocols", ()),
+            )
         except TimeoutError:
             await answer_refusal(scope, send, 504, f"{self._shown} does not answer")
         except InvalidStatus as error:
@@ -179,8 +174,39 @@ class HttpPassing:
                 await socket.close()
 
     async def close(self) -> None:
-        """Close all connections to the host that are not in use."""
-        await self.client.aclose()
+        """Close the connections for requests to the host; later requests open new ones."""
+        before, self.client = self.client, self._new_client()
+        await before.aclose()
+
+
+async def open_socket(
+    url: str,
+    headers: Iterable[tuple[str, str]],
+    subprotocols: Iterable[str],
+    max_bytes: int = MAX_MESSAGE_BYTES,
+) -> ClientConnection:
+    """Open a WebSocket to a host. It follows no redirects, and uses no proxy from the environment.
+
+    Args:
+        url: its address.
+        headers: sent in the handshake, with the wall's credential.
+        subprotocols: those that are offered; the host chooses one, or none.
+        max_bytes: the longest message that is received.
+
+    Raises:
+        Exception: one of `tickboard.client.connection.LOST`, or a ValueError.
+    """
+    return await _Opening(
+        url,
+        additional_headers=list(headers),
+        subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+        compression=None,
+        max_size=max_bytes,
+        max_queue=WAITING_MESSAGES,
+        open_timeout=HEAD_S,
+        close_timeout=CLOSE_TIMEOUT_S,
+        proxy=None,
+    )
 
 
 class _Opening(open_websocket):
