@@ -30,6 +30,9 @@ class HistoryLink(FakeLink):
         self.status = 200
         self.tier: Tier = "raw"
         self.body: bytes | None = None
+        # How many series it has, and the second that it keeps ticks from.
+        self.series = 1
+        self.kept_from = 0
         self.answers = asyncio.Event()
         self.answers.set()
 
@@ -46,8 +49,13 @@ class HistoryLink(FakeLink):
     def _answer(self, start_ms: int, end_ms: int) -> bytes:
         times = np.arange(-(-start_ms // 1000) * 1000, end_ms, 1000)
         values = times / 1000 - START
-        buckets = Buckets("cpu_usage", (), "%", values, values, values, np.ones(len(values), np.int64))
-        return b"".join(binary_pieces(Answer(start_ms, end_ms, 1000, self.tier, times, (buckets,))))
+        ones = np.ones(len(values), np.int64)
+        buckets = tuple(
+            Buckets("cpu_usage", (("core", str(number)),) if number else (), "%", values, values, values, ones)
+            for number in range(self.series)
+        )
+        tier: Tier = self.tier if start_ms >= (START + self.kept_from) * 1000 else "minutes"
+        return b"".join(binary_pieces(Answer(start_ms, end_ms, 1000, tier, times, buckets)))
 
 
 class Filling:
@@ -158,11 +166,77 @@ async def test_averages_are_no_ticks(tier: Tier) -> None:
     bench.miss(2)
     await bench.fill()
     assert bench.wall.values(KEY)[2:4] == [None, None]
+    assert "no ticks of that time any more: what the wall missed from 1970-01-12T13:46:42.000Z to " in bench.note
+
+
+async def test_of_a_hole_that_has_expired_in_part_the_rest_is_filled() -> None:
+    bench = Filling()
+    bench.link.kept_from = 6
+    bench.miss(9)
+    await bench.fill()
+    # The tick at the edge of what is kept may be lost with it.
+    values = bench.wall.values(KEY)
+    assert (values[:5], values[6:]) == ([None, 0, None, None, None], [7, 8, 9, 10, 11, 99, None])
+    assert "from 1970-01-12T13:46:42.000Z to 1970-01-12T13:46:46." in bench.note
+
+
+async def test_an_answer_that_is_too_large_is_asked_for_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CELLS", 4)
+    monkeypatch.setattr("tickboard.fleet.follower.MAX_LATE", 9)
+    bench = Filling()
+    bench.link.series = 3
+    bench.miss(5)
+    await bench.fill()
+    assert bench.wall.values(KEY) == [None, 0, 3, 4, 5, 6, 7, 99, None]
+    assert bench.note == ""
+
+
+async def test_a_tick_that_is_too_large_stays_missing_and_the_host_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CELLS", 4)
+    bench = Filling()
+    bench.link.series = 5
+    bench.miss(2)
+    await bench.fill()
+    assert "its history has too many series" in bench.note
+
+
+async def test_a_host_is_asked_once_it_has_ticked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    bench = Filling()
+    for _ in range(4):
+        bench.wall.tick()
+        bench.host.beat()
+    host = bench.host.host
+    host.holes.add(*(round(START + second) * 1000 for second in (1, 4)))
+    assert not bench.filler._can_ask(host)
+    bench.host.tick(bench.wall.due + 1, 99)
+    await bench.fill()
+    assert bench.wall.values(KEY)[1:3] == [2, 3]
+
+
+async def test_a_forgotten_host_leaves_nothing_behind() -> None:
+    bench = Filling()
+    bench.wall.follower.on_forget = bench.filler.forget
+    bench.link.status = 503
+    bench.miss(2)
+    await bench.run(lambda: bench.filler._again)
+    bench.link.answers.clear()
+    bench.filler._again["web-1"] = module._Again()
+    running = asyncio.create_task(bench.filler.run())
+    async with asyncio.timeout(30):
+        while not bench.filler._asking:
+            await asyncio.sleep(0.001)
+    bench.wall.follower.said_bye(bench.link)
+    bench.wall.follower.forget("web-1")
+    await asyncio.sleep(0)
+    assert (bench.filler._again, bench.filler._longest, bench.filler._asking) == ({}, {}, {})
+    running.cancel()
+    await asyncio.wait([running])
 
 
 @pytest.mark.parametrize(("status", "body"), [(503, b"{}"), (200, b"nonsense"), (200, b"TBH1")])
 async def test_a_host_that_does_not_answer_is_asked_again(
-    status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
+    status: int, body: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
     bench = Filling()
@@ -170,9 +244,12 @@ async def test_a_host_that_does_not_answer_is_asked_again(
     bench.miss(2)
     await bench.run(lambda: len(bench.link.asked) == 3)
     assert bench.wall.info("web-1").filling is not None
+    await bench.run(lambda: "what the wall missed cannot be read from its history: " in bench.note)
+    assert "what the wall missed of web-1 cannot be read from its history" in caplog.text
     bench.link.status, bench.link.body = 200, None
     await bench.fill()
     assert bench.wall.values(KEY)[2:4] == [3, 4]
+    assert bench.note == ""
 
 
 async def test_a_mistake_of_our_own_is_logged_and_the_others_are_filled(

@@ -3,7 +3,9 @@
     holes ── fetch, some hosts at a time, newest first ──▶ batches ── joined, once a tick ──▶ the wall's window, history
 
 It can be repeated: a value is written to the tick of its time, whether it was there or not. A host that cannot be asked
-is asked again later. What the wall does not keep is not asked for, and what a host has not kept stays missing.
+is asked again later, for less, and says so after a few failures. An answer that is too large, or that has averages
+since its beginning has expired, is asked for again with half the time. What the wall does not keep is not asked for,
+and what a host has not kept stays missing, which the host says.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from math import inf
 
+import numpy as np
 from msgspec import Struct
 
 from tickboard.client.decoder import ProtocolError, WatchedSeries
@@ -22,9 +25,12 @@ from tickboard.fleet.asking import fetch
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.holes import Hole
 from tickboard.fleet.host import FollowedHost
+from tickboard.fleet.host_series import MAX_NOTE
 from tickboard.fleet.late_batches import MOST_CELLS, SPARSE, LateBatch, batch_of, joined
 from tickboard.fleet.link import Link
 from tickboard.output.logs import log
+from tickboard.output.text import one_line
+from tickboard.problems import described
 from tickboard.times import time_text
 
 AT_ONCE = 8
@@ -45,21 +51,34 @@ ANSWER_S = 30.0
 FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
 """Seconds until a host is asked again: the first, doubled each time it fails, up to the last."""
 
-NO_HISTORY = "no history"
-"""What the note of a host without history is about."""
+NOTED_FAILURES = 3
+"""After how many failures in a row a host says that it cannot be asked."""
+
+NO_HISTORY, UNANSWERED = "no history", "unanswered"
+"""What the notes are about of a host that has not kept what is missing, and of one that gives no answer."""
 
 
 class _Filled(Struct, frozen=True, eq=False):
-    """An answer that waits to be written."""
+    """An answer that waits to be written; it has at most `MOST_CELLS` cells on the wall."""
 
     host: FollowedHost
     hole: Hole
-    data: HistoryData | None
+    data: HistoryData
+    cells: int
 
-    @property
-    def cells(self) -> int:
-        """How many values it has."""
-        return 0 if self.data is None else sum(len(one) for one in self.data.series)
+
+class _Again(Struct, frozen=True):
+    """When a host is asked again after a failure.
+
+    Attributes:
+        at: the time, by the monotonic clock.
+        pause_s: seconds to wait after the next failure.
+        failures: how many there were in a row.
+    """
+
+    at: float = 0.0
+    pause_s: float = 0.0
+    failures: int = 0
 
 
 class Filler:
@@ -76,14 +95,22 @@ class Filler:
         self._interval_ms = interval_ms
         self._metrics = metrics
         self._asking: dict[str, asyncio.Task[None]] = {}
-        # When a host may be asked again, by the monotonic clock, and the pause after the next failure.
-        self._again: dict[str, tuple[float, float]] = {}
+        # By the names of hosts: after a failure, and how many of a host's milliseconds are asked for if not all.
+        self._again: dict[str, _Again] = {}
+        self._longest: dict[str, int] = {}
         self._filled: list[_Filled] = []
         self._news = asyncio.Event()
 
     def wake(self) -> None:
         """Look for holes: a host may have a new one."""
         self._news.set()
+
+    def forget(self, name: str) -> None:
+        """Forget a host."""
+        self._again.pop(name, None)
+        self._longest.pop(name, None)
+        if (task := self._asking.pop(name, None)) is not None:
+            task.cancel()
 
     async def run(self) -> None:
         """Ask hosts until cancelled."""
@@ -110,8 +137,7 @@ class Filler:
         taken: list[_Filled] = []
         while self._filled:
             one = self._filled[0]
-            held = max(1, one.host.interval_ms // self._interval_ms)
-            if (room := room - held * one.cells) < 0:
+            if (room := room - one.cells) < 0:
                 break
             taken.append(self._filled.pop(0))
         for batch in joined([self._batch(each) for each in taken]):
@@ -124,10 +150,9 @@ class Filler:
     def _batch(self, filled: _Filled) -> LateBatch:
         """Return an answer at the wall's instants. Not earlier, since series may leave and give up their columns."""
         host = filled.host
-        is_there = filled.data is not None and self._follower.hosts.get(host.name) is host
         series = [
             (column, one)
-            for one in (filled.data.series if filled.data is not None and is_there else ())
+            for one in (filled.data.series if self._follower.hosts.get(host.name) is host else ())
             if (column := self._follower.column_of(host, WatchedSeries(one.name, one.unit, one.labels))) >= 0
         ]
         return batch_of(series, host.clock.shift_ms, host.interval_ms, self._interval_ms, self._follower.newest_ms)
@@ -142,10 +167,12 @@ class Filler:
         for host in self._follower.hosts.values():
             if len(self._asking) >= AT_ONCE or waiting > MOST_WAITING:
                 break
-            if not len(host.holes) or host.name in self._asking or host.name in unwritten:
+            if host.name in self._asking or host.name in unwritten:
                 continue
-            at, _ = self._again.get(host.name, (0.0, 0.0))
-            if at > now:
+            if not len(host.holes):
+                self._settle(host)
+                continue
+            if (at := self._again.get(host.name, _Again()).at) > now:
                 wait_s = min(wait_s, at - now)
             elif self._can_ask(host):
                 self._begin(host)
@@ -154,16 +181,29 @@ class Filler:
         return wait_s
 
     def _begin(self, host: FollowedHost) -> None:
-        held = max(1, host.interval_ms // self._interval_ms)
-        ticks = min(TICKS, MOST_CELLS // (held * max(1, len(host.columns))))
-        hole = host.holes.newest(max(1, ticks) * host.interval_ms)
+        ticks = min(TICKS, MOST_CELLS // (self._held(host) * max(1, len(host.series))))
+        most_ms = max(1, ticks) * host.interval_ms
+        hole = host.holes.newest(min(most_ms, self._longest.get(host.name, most_ms)))
         assert hole is not None
         task = self._asking[host.name] = asyncio.create_task(self._ask(host, hole))
-        task.add_done_callback(partial(self._asked, host.name))
+        task.add_done_callback(partial(self._asked, host, hole))
+
+    def _settle(self, host: FollowedHost) -> None:
+        """Take note that a host has no holes any more."""
+        if self._again.pop(host.name, None) is not None:
+            self._follower.note(host, UNANSWERED, "")
+        self._longest.pop(host.name, None)
+
+    def _held(self, host: FollowedHost) -> int:
+        """Return for how many ticks of the wall each value of a host holds."""
+        return max(1, host.interval_ms // self._interval_ms)
 
     def _can_ask(self, host: FollowedHost) -> bool:
         """Return whether a host's holes can be filled, and forget those that cannot."""
         if host.state != "live" or host.link is None or host.about is None or not host.clock.is_known:
+            return False
+        if not host.arrived:
+            # How many series it has is not known before its first tick.
             return False
         if host.holes.forget_before(self._follower.oldest_ms - host.clock.shift_ms):
             self._follower.change(host)
@@ -178,12 +218,19 @@ class Filler:
             return False
         return True
 
-    def _give_up(self, host: FollowedHost, why: str) -> None:
+    def _give_up(self, host: FollowedHost, why: str, until_ms: int | None = None) -> None:
+        """Leave missing what a host has not kept: all of it, or what is older than one of its times."""
         span = host.holes.span
         assert span is not None
-        host.holes.clear()
-        start, end = (time_text(each + host.clock.shift_ms) for each in span)
+        start_ms, end_ms = span
+        if until_ms is None:
+            host.holes.clear()
+        else:
+            end_ms = min(until_ms, end_ms)
+            host.holes.fill(start_ms, end_ms)
+        start, end = (time_text(each + host.clock.shift_ms) for each in (start_ms, end_ms))
         self._follower.note(host, NO_HISTORY, f"{why}: what the wall missed from {start} to {end} stays missing")
+        self._follower.change(host)
 
     async def _ask(self, host: FollowedHost, hole: Hole) -> None:
         """Ask a host for its ticks in a hole.
@@ -198,8 +245,28 @@ class Filler:
             self._give_up(host, "it does not show its history")
             return
         # Of what it keeps no ticks any more, or of many that it made at a shorter interval, it answers with averages.
-        are_ticks = data.tier == "raw" and data.resolution_s * 1000 <= max(host.interval_ms, self._interval_ms)
-        self._filled.append(_Filled(host, hole, data if are_ticks else None))
+        if data.tier != "raw" or data.resolution_s * 1000 > max(host.interval_ms, self._interval_ms):
+            self._ask_less(host, hole, "its history has no ticks of that time any more")
+        elif (cells := self._held(host) * _cells(data)) > MOST_CELLS:
+            self._ask_less(host, hole, "its history has too many series")
+        else:
+            self._longest_grows(host)
+            self._filled.append(_Filled(host, hole, data, cells))
+
+    def _ask_less(self, host: FollowedHost, hole: Hole, why: str) -> None:
+        """Ask for the newer half of a hole next; if it cannot be halved, leave missing what is older."""
+        start_ms, end_ms = hole
+        if end_ms - start_ms > host.interval_ms:
+            self._longest[host.name] = (end_ms - start_ms) // 2
+        else:
+            self._give_up(host, why, end_ms)
+
+    def _longest_grows(self, host: FollowedHost) -> None:
+        """Ask for twice as much as before, if it was not all."""
+        if host.name in self._longest:
+            self._longest[host.name] *= 2
+            if self._longest[host.name] >= TICKS * host.interval_ms:
+                del self._longest[host.name]
 
     async def _recorded(self, link: Link, metrics: list[str], hole: Hole) -> HistoryData | None:
         """Return what a host has recorded between two times; None if it keeps no history.
@@ -223,17 +290,38 @@ class Filler:
             raise RefusedError(f"{link.address} answers {answer.status} to a question for its history")
         return decode(answer.body)
 
-    def _asked(self, name: str, task: "asyncio.Task[None]") -> None:
+    def _asked(self, host: FollowedHost, hole: Hole, task: "asyncio.Task[None]") -> None:
         """Take note that a host has been asked."""
+        name = host.name
         if self._asking.get(name) is not task:
             return
         del self._asking[name]
         error = None if task.cancelled() else task.exception()
         if error is None:
             self._again.pop(name, None)
+            self._follower.note(host, UNANSWERED, "")
         else:
-            _, pause_s = self._again.get(name, (0.0, FIRST_RETRY_S))
-            self._again[name] = time.monotonic() + pause_s, min(2 * pause_s, LAST_RETRY_S)
-            if not isinstance(error, RefusedError | ProtocolError):
-                log.error("filling a hole of %s failed", name, exc_info=error)
+            self._fail(host, hole, error)
         self.wake()
+
+    def _fail(self, host: FollowedHost, hole: Hole, error: BaseException) -> None:
+        """Ask a host again later, for less, and say so if it has failed before."""
+        before = self._again.get(host.name, _Again(pause_s=FIRST_RETRY_S))
+        pause_s, failures = before.pause_s, before.failures + 1
+        self._again[host.name] = _Again(time.monotonic() + pause_s, min(2 * pause_s, LAST_RETRY_S), failures)
+        self._longest[host.name] = max(host.interval_ms, (hole[1] - hole[0]) // 2)
+        if not isinstance(error, RefusedError | ProtocolError):
+            log.error("filling a hole of %s failed", host.name, exc_info=error)
+        if failures < NOTED_FAILURES:
+            return
+        why = one_line(str(error) if isinstance(error, RefusedError | ProtocolError) else described(error), MAX_NOTE)
+        if failures == NOTED_FAILURES:
+            log.warning("what the wall missed of %s cannot be read from its history: %s", host.name, why)
+        self._follower.note(host, UNANSWERED, f"what the wall missed cannot be read from its history: {why}")
+
+
+def _cells(data: HistoryData) -> int:
+    """Return how many values an answer has if each series has one at each time."""
+    # Most series have the same times, which are taken once.
+    different = {(len(one), *one.times[[0, -1]].tolist()): one.times for one in data.series if len(one)}
+    return len(data.series) * len(np.unique(np.concatenate(list(different.values())))) if different else 0

@@ -169,6 +169,7 @@ class Fleet:
             self._filler.wake()
 
     def _forgot(self, name: str) -> None:
+        self._filler.forget(name)
         self._own_alerts().forget(HOST, name)
         task = asyncio.create_task(self._alerts.forget(name))
         self._forgetting.add(task)
