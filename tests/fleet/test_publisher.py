@@ -92,6 +92,26 @@ async def test_what_a_board_publishes(server: NatsServer) -> None:
     assert {walls.of("web-1.claim", Claim)[0].id, walls.of("web-1.bye", Bye)[0].id} == {about.id}
 
 
+async def test_nothing_follows_the_goodbye(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    flush = nats_connection.NatsConnection.flush
+    board = shop(server.url)
+    async with listening(server) as walls:
+
+        async def asked_meanwhile(connection: nats_connection.NatsConnection, timeout_s: float) -> bool:
+            received = connection.counts.received
+            await walls.ask()
+            await walls.until(lambda: connection.counts.received > received)
+            await asyncio.sleep(0.1)  # enough for the answer, if there is one
+            return await flush(connection, timeout_s)
+
+        async with serving(board):
+            await walls.until(lambda: len(walls.ticks("web-1")) > 1 and walls.beats("web-1"))
+            monkeypatch.setattr(nats_connection.NatsConnection, "flush", asked_meanwhile)
+        await walls.until(lambda: walls.of("web-1.bye", Bye))
+        await walls.client.flush()
+        assert walls.heard[-1][0] == "web-1.bye"
+
+
 async def test_a_wall_that_asks_is_told_and_many_that_ask_are_told_together(server: NatsServer) -> None:
     board = shop(server.url)
     async with listening(server) as walls, serving(board):

@@ -70,6 +70,7 @@ class Publisher:
         self._hub = hub
         self._problems = problems
         self._supervisor = Supervisor(problems)
+        self._speaking = Supervisor(problems)
         self._name = options.host_name
         self._place = one_line(f"{socket.gethostname()}, process {os.getpid()}", _ID_TEXT)
         self.connection = NatsConnection(
@@ -100,10 +101,12 @@ class Publisher:
         for kind, take in (("beat", self._take_beat), ("claim", self._take_claim), ("bye", self._take_bye)):
             connection.subscribe(self._subject(kind), lambda _, content, __, take=take: take(content))  # type: ignore[misc]
         self._supervisor.start("NATS: connection", connection.run)
-        self._supervisor.start("NATS: publisher", self._run)
+        self._speaking.start("NATS: publisher", self._run)
 
     async def close(self) -> None:
         """Say goodbye, if that takes no longer than `BYE_S`, and stop."""
+        # Nothing may follow the goodbye.
+        await self._speaking.stop()
         self._leave()
         if self._claim is not None and self._claim.holds and self.connection.connected:
             self._send("bye", Bye(self._id))
