@@ -234,6 +234,10 @@ class Scope:
     def close(self) -> None:
         """Clear all problems of this scope and ignore further reports."""
         self._closed = True
+        self.clear_all()
+
+    def clear_all(self) -> None:
+        """Clear all problems of this scope, whose part has ended and may begin again."""
         for source in list(self._sources):
             self.clear(source, "")
 

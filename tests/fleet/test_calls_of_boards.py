@@ -25,6 +25,7 @@ from tickboard.errors import RefusedError
 from tickboard.fleet.asking import fetch, stream
 from tickboard.fleet.caller import Caller
 from tickboard.fleet.nats_link import NatsLink, NatsLinks
+from tickboard.problems import Problems
 
 ALARMS = str(Path(__file__).parents[1] / "boards" / "alarms.py")
 RISING = str(Path(__file__).parents[1] / "boards" / "rising.py")
@@ -48,7 +49,7 @@ def publishing(server: NatsServer, board: str, *arguments: str) -> Iterator[Serv
 async def linked(server: NatsServer) -> AsyncIterator[NatsLink]:
     """Return the link to the host web-1, once it has been found."""
     listener, connection = Listener(), nats_connection(server)
-    links = NatsLinks(connection, listener)
+    links = NatsLinks(connection, listener, Problems())
     tasks = [asyncio.ensure_future(run()) for run in (links.run, links.calls.run, connection.run)]
     try:
         await until(lambda: listener.ticks)
@@ -211,7 +212,7 @@ async def test_many_viewers_that_read_nothing_take_little_memory(server: NatsSer
     viewers = 50
     with nats_server() as own, nats_host(own, app) as calls:
         listener, connection = Listener(), nats_connection(own)
-        links = NatsLinks(connection, listener)
+        links = NatsLinks(connection, listener, Problems())
         tasks = [asyncio.ensure_future(run()) for run in (links.calls.run, connection.run)]
         await until(lambda: connection.connected)
         link = NatsLink("web-1", "nats", links.calls)

@@ -453,8 +453,19 @@ def test_there_is_a_limit_of_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     wall.follower.said_bye(host.link)
     wall.follower.forget("web-1")
     assert "hosts" not in wall.problems
-    other.introduce()
+    other.beat()
     assert list(wall.follower.hosts) == ["web-2"]
+
+
+def test_a_host_on_nats_that_the_wall_does_not_follow_is_not_listed_when_nats_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_HOSTS", 1)
+    wall, host = followed()
+    other = FakeHost(wall, "web-2", link=FakeLink("nats://a", "nats"))
+    other.introduce()
+    wall.follower.lost(other.link, "there is no connection to NATS at nats://a")
+    assert [each.name for each in wall.follower.listed().hosts] == [host.name]
 
 
 def test_a_live_host_cannot_be_forgotten_and_another_leaves_with_its_series() -> None:

@@ -26,6 +26,7 @@ from tickboard.fleet.calls_host import HostCalls
 from tickboard.fleet.messages import HOSTS, Beat, Bye, subject
 from tickboard.fleet.nats_connection import NatsConnection
 from tickboard.fleet.nats_link import NatsLinks
+from tickboard.problems import Problems
 from tickboard.wire import About, MetricInfo, SeriesInfo, SeriesList, encode
 
 RISING = str(Path(__file__).parents[1] / "boards" / "rising.py")
@@ -50,7 +51,8 @@ class Wall(Listener):
     def __init__(self, server: NatsServer) -> None:
         super().__init__()
         self.connection = nats_connection(server)
-        self.following = NatsLinks(self.connection, self)
+        self.problems = Problems()
+        self.following = NatsLinks(self.connection, self, self.problems)
 
 
 @contextlib.asynccontextmanager
@@ -193,6 +195,10 @@ class FakeHost:
 
     def _count(self, *_: object) -> None:
         self.asked += 1
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connection.connected
 
     def send(self, kind: str, content: bytes) -> None:
         assert self._connection.publish(subject(self._name, kind), content)
@@ -357,8 +363,8 @@ async def test_what_cannot_be_understood_is_ignored_and_logged_once(
     assert wall.connection.counts.lost == 0
 
 
-async def test_further_hosts_than_there_is_room_for_are_ignored(
-    server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_further_hosts_than_there_is_room_for_are_ignored_until_there_is(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nats_link, "MAX_LINKS", 1)
     async with fake(server) as (wall, host), connected(server) as connection:
@@ -370,8 +376,35 @@ async def test_further_hosts_than_there_is_room_for_are_ignored(
         assert await connection.flush(10)
         host.beat()
         await until(lambda: wall.beats)
-    assert {about.name for about in wall.abouts} == {"web-1"}
-    assert sum("are ignored" in message for message in caplog.messages) == 1
+        assert {about.name for about in wall.abouts} == {"web-1"}
+        assert "has over 1 hosts" in wall.problems[nats_link.LIMIT].message
+        wall.following.forget("web-1")
+        assert not wall.problems
+        wall.following.forget("web-1")
+        FakeHost(connection, "web-2").about()
+        await until(lambda: wall.abouts[-1].name == "web-2")
+
+
+async def test_a_host_that_was_forgotten_and_comes_back_is_introduced_again(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        host.about(layout=1)
+        host.beat()
+        host.tick(1)
+        await until(lambda: wall.ticks and wall.beats)
+        wall.following.forget("web-1")
+        server.kill()
+        await until(lambda: not wall.connection.connected)
+        assert "lost" not in wall.events, "nobody knows the host any more"
+        server.start()
+        await until(lambda: wall.connection.connected and host.is_connected)
+        asked = host.asked
+        host.beat(seq=2)
+        await until(lambda: host.asked > asked)
+        host.about(layout=1)
+        host.tick(2)
+        host.beat(seq=2)
+        await until(lambda: len(wall.ticks) == len(wall.beats) == 2)
+        assert wall.events == ["introduced", "ticked", "introduced", "ticked"]
 
 
 async def test_the_link_reaches_the_host(server: NatsServer) -> None:

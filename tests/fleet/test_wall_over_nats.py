@@ -1,5 +1,6 @@
 """A real wall follows every host of a real NATS server, and reaches them through it."""
 
+import signal
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,25 @@ def test_every_host_that_publishes_is_followed_and_can_be_asked(tmp_path: Path) 
             wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
         # It said goodbye.
         wait_for(lambda: states(wall) == {"web-1": "left"}, wall.output)
+
+
+def test_a_host_that_was_forgotten_while_it_was_gone_comes_back(tmp_path: Path) -> None:
+    file = tmp_path / "board.py"
+    file.write_text(BOARD)
+    with (
+        nats_server() as nats,
+        serve("follow", nats.url) as wall,
+        serve("run", str(file), "--name", "web-1", "--nats", nats.url) as host,
+    ):
+        wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
+        host.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_for(lambda: states(wall) == {"web-1": "gone"}, wall.output)
+            httpx.delete(f"{wall.url}api/hosts/web-1").raise_for_status()
+            assert states(wall) == {}
+        finally:
+            host.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
 
 
 @pytest.mark.parametrize("user", ["wall", "display"])

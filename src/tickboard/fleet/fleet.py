@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tickboard.alerting.alerts import Alerts
 from tickboard.fleet.alerts import EventKeeping, FollowedAlerts
@@ -19,8 +20,11 @@ from tickboard.fleet.wall_labels import HOST
 from tickboard.loop.supervisor import Supervisor
 from tickboard.metrics.intake import Intake
 from tickboard.output.secrets import public
-from tickboard.problems import Reporter
+from tickboard.problems import Problems
 from tickboard.wire import HostList
+
+if TYPE_CHECKING:
+    from tickboard.fleet.nats_link import NatsLinks
 
 KEEPING = "keeping the list of hosts"
 """The source of problems of the part that stores the hosts."""
@@ -35,7 +39,7 @@ class Fleet:
     Args:
         options: which hosts.
         intake: the wall's.
-        problems: where what fails is reported.
+        problems: where what fails is reported, until it stops.
         interval_ms: milliseconds between two ticks of the wall.
         alerts: returns the wall's alerts.
         publishing: publishes the alerts of the hosts.
@@ -56,7 +60,7 @@ class Fleet:
         self,
         options: FollowOptions,
         intake: Intake,
-        problems: Reporter,
+        problems: Problems,
         interval_ms: int,
         alerts: Callable[[], Alerts],
         publishing: EventKeeping,
@@ -68,18 +72,19 @@ class Fleet:
         self.interval_ms = interval_ms
         self._addresses = host_addresses(options)
         self._metrics = options.metrics or ()
-        self._problems = problems
+        self._problems = scope = problems.scope()
         self._supervisor: Supervisor | None = None
+        self._nats_links: NatsLinks | None = None
         self._own_alerts = alerts
-        self._alerts = FollowedAlerts(lambda: alerts().log, publishing, problems)
-        self._filler = Filler(follower := Follower(intake, problems, interval_ms), interval_ms, self._metrics)
+        self._alerts = FollowedAlerts(lambda: alerts().log, publishing, scope)
+        self._filler = Filler(follower := Follower(intake, scope, interval_ms), interval_ms, self._metrics)
         self._forgetting: set[asyncio.Task[None]] = set()
         self.follower = follower
         follower.on_complete = self._completed
         follower.on_change = self._changed
         follower.on_heard = self._alerts.heard
         follower.on_forget = self._forgot
-        self._kept = KeptHosts(roster, follower, interval_ms, problems)
+        self._kept = KeptHosts(roster, follower, interval_ms, scope)
         self._knows_hosts = self._kept.load({public(each.url) for each in self._addresses}, nats=nats is not None)
         self._complete = asyncio.Event()
         self._wait_s = min(WAIT_S, interval_ms / 2000)
@@ -105,8 +110,10 @@ class Fleet:
             from tickboard.fleet.nats_connection import NatsConnection
             from tickboard.fleet.nats_link import NatsLinks
 
-            connection = NatsConnection(self.nats, "tickboard wall", self._problems, "its hosts are not followed")
-            links = NatsLinks(connection, self.follower, self._metrics)
+            connection = NatsConnection(
+                self.nats, "tickboard wall", self._problems, "its hosts are not followed", source="following: NATS"
+            )
+            links = self._nats_links = NatsLinks(connection, self.follower, self._problems, self._metrics)
             self._supervisor.start("following: NATS connection", connection.run)
             self._supervisor.start("following: hosts on NATS", links.run)
             self._supervisor.start("following: calls on NATS", links.calls.run)
@@ -118,6 +125,7 @@ class Fleet:
             await supervisor.stop()
             await self._alerts.stop()
             await self._kept.store()
+            self._problems.clear_all()
 
     def bind(self, intake: Intake) -> None:
         """Go on with another board, which replaces the one before."""
@@ -171,6 +179,8 @@ class Fleet:
     def _forgot(self, name: str) -> None:
         self._filler.forget(name)
         self._own_alerts().forget(HOST, name)
+        if self._nats_links is not None:
+            self._nats_links.forget(name)
         task = asyncio.create_task(self._alerts.forget(name))
         self._forgetting.add(task)
         task.add_done_callback(self._forgetting.discard)

@@ -121,7 +121,7 @@ class Follower:
         self._of_link: dict[Link, FollowedHost] = {}
         # Links to hosts that are not known by name yet, with the reason, and since when.
         self._unknown: dict[Link, tuple[str, float, int]] = {}
-        # Links to hosts whose names others have.
+        # Links to hosts whose names others have, or for which there is no room.
         self._twice: dict[Link, About] = {}
         self._removed: deque[tuple[int, str]] = deque()
         self._next_ms = 0
@@ -227,6 +227,9 @@ class Follower:
                 host.why = why
                 if host.state != "live":
                     self.change(host)
+            return
+        if link.kind == "nats":
+            # It was heard from, but there is no room for it, or another host has its name.
             return
         before = self._unknown.get(link)
         if before is None or before[0] != why:
@@ -367,6 +370,7 @@ class Follower:
         if self._twice.pop(link, None) is not None and host is not None:
             self.note(host, TWICE, "")
         if host is None and (host := self._new_host(about.name)) is None:
+            self._twice[link] = about
             return None
         if host.link is not None:
             del self._of_link[host.link]

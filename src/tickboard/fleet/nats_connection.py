@@ -93,6 +93,7 @@ class NatsConnection:
         problems: where a lost connection and refusals are reported.
         without: what does not happen without NATS, for the problem: "nothing is published".
         echo: whether it receives its own messages.
+        source: the source of its problems, and the beginning of the sources of some.
 
     Attributes:
         counts: its state and counters.
@@ -100,14 +101,25 @@ class NatsConnection:
         max_payload: the most bytes that the server takes in one message.
     """
 
-    def __init__(self, options: NatsOptions, name: str, problems: Reporter, without: str, *, echo: bool = True) -> None:
+    def __init__(
+        self,
+        options: NatsOptions,
+        name: str,
+        problems: Reporter,
+        without: str,
+        *,
+        echo: bool = True,
+        source: str = "NATS",
+    ) -> None:
         self.counts = NatsTraffic()
         self.address = str(options.servers[0])
         self.max_payload = 2**20
         self._options = options
         self._problems = problems
         self._without = without
-        self._sources = [f"NATS{more}" for more in ("", ": permissions", ": large messages", ": slow", ": messages")]
+        self._sources = [
+            f"{source}{more}" for more in ("", ": permissions", ": large messages", ": slow", ": messages")
+        ]
         self._quiet = {source: Quiet() for source in self._sources[1:]}
         self._found: list[NatsAddress] = []
         self._attempts = NatsAttempts(options, name, echo=echo)

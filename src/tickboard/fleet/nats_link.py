@@ -23,6 +23,7 @@ from tickboard.fleet.link import LinkListener
 from tickboard.fleet.messages import HOSTS, Beat, Bye, host_in, subject
 from tickboard.metrics.selectors import Selectors
 from tickboard.output.logs import log
+from tickboard.problems import Reporter
 from tickboard.wire import About, SeriesList, encode
 
 ASK_S = 60.0
@@ -36,6 +37,9 @@ GONE_S, GONE_INTERVALS = 3.0, 3
 
 MAX_LINKS = 10_000
 """The most hosts. Further ones are ignored."""
+
+LIMIT = "following: too many hosts on NATS"
+"""The source of the problem that there are more."""
 
 MAX_HELD = 10
 """How many ticks of a host wait for the description of their series."""
@@ -76,19 +80,22 @@ class NatsLinks:
     Args:
         connection: to NATS.
         listener: takes what hosts send.
+        problems: where too many hosts are reported.
         metrics: selectors of series to follow beside the overview; with any, all ticks of the hosts are received.
 
     Attributes:
         calls: makes calls to the hosts.
     """
 
-    def __init__(self, connection: Subscribable, listener: LinkListener, metrics: Sequence[str] = ()) -> None:
+    def __init__(
+        self, connection: Subscribable, listener: LinkListener, problems: Reporter, metrics: Sequence[str] = ()
+    ) -> None:
         self.calls = WallCalls(connection)
         self._connection = connection
         self._listener = listener
+        self._problems = problems
         self._metrics = metrics
         self._hosts: dict[str, _Host] = {}
-        self._is_full = False
         self._wants = asyncio.Event()
         connection.watch(self._connection_changed)
 
@@ -110,6 +117,12 @@ class NatsLinks:
         finally:
             for each in taking:
                 each.cancel()
+
+    def forget(self, name: str) -> None:
+        """Forget a host, unless there is none of this name. If it comes back, it is introduced again."""
+        if self._hosts.pop(name, None) is not None:
+            self.calls.lost(name, "the wall has forgotten the host")
+            self._problems.clear(LIMIT, "there is room again")
 
     def _connection_changed(self, connected: bool) -> None:
         if connected:
@@ -163,10 +176,12 @@ class NatsLinks:
         if host is None and len(self._hosts) < MAX_LINKS:
             link = NatsLink(name, self._connection.address, self.calls)
             host = self._hosts[name] = _Host(link, self._listener, self.calls, self._metrics)
-        elif host is None and not self._is_full:
-            self._is_full = True
-            log.warning(
-                "%s has over %d hosts: %s and further ones are ignored", self._connection.address, MAX_LINKS, name
+        elif host is None:
+            where = self._connection.address
+            self._problems.report(
+                LIMIT,
+                f"{where} has over {MAX_LINKS} hosts: {name} and further ones are ignored; forget those that are gone",
+                kind=LIMIT,
             )
         return host
 
