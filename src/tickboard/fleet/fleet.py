@@ -13,6 +13,7 @@ from tickboard.fleet.filling import Filler
 from tickboard.fleet.follow_options import FollowOptions, host_addresses
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.host import FollowedHost
+from tickboard.fleet.host_series import HostSeries
 from tickboard.fleet.keeping import KeptHosts
 from tickboard.fleet.link import Link
 from tickboard.fleet.nats_options import NatsOptions
@@ -126,6 +127,11 @@ class Fleet:
             await self._alerts.stop()
             await self._kept.store()
             self._problems.clear_all()
+
+    @staticmethod
+    def reserve(intake: Intake) -> None:
+        """Prepare another board for the series of all hosts, before it inherits those of the board that it replaces."""
+        HostSeries(intake)
 
     def bind(self, intake: Intake) -> None:
         """Go on with another board, which replaces the one before."""

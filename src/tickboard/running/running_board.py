@@ -267,29 +267,34 @@ class RunningBoard:
         wanted = (declared.follow, _followed_nats(declared), settings.interval_ms)
         if fleet is None or wanted != (fleet.options, fleet.nats, fleet.interval_ms):
             fleet = _fleet(declared, settings, self.hub, self._announcer, self._announcer.journal)
-        if history is not None:
-            self.engine.alerts.log.keeping.keep_s = _alerts_s(history)
-            if self._recorder is not None:
-                self._recorder.retain(history)
         engine = _engine(declared, settings, secrets.token_hex(6), self.engine.alerts.log)
-        if fleet is not None and fleet is self.fleet:
-            # It goes on, and is no longer stopped with this board.
-            fleet.bind(declared.intake)
-            self.fleet = None
+        if fleet is not None:
+            fleet.reserve(declared.intake)
         engine.inherit(self.engine)
-        self._problems.close()
-        self._functions_after, self._positions_after = sources(declared.alert_functions), {}
-        return RunningBoard(
+        positions: dict[str, int] = {}
+        board = RunningBoard(
             declared,
             settings,
             engine,
             self.hub,
             self._announcer,
-            self._positions_after,
+            positions,
             self._recorder,
             publishing=self._publishing,
             fleet=fleet,
         )
+        # Nothing below raises: until here, this board goes on as before.
+        if fleet is not None and fleet is self.fleet:
+            # It goes on, and is no longer stopped with this board.
+            fleet.bind(declared.intake)
+            self.fleet = None
+        if history is not None:
+            self.engine.alerts.log.keeping.keep_s = _alerts_s(history)
+            if self._recorder is not None:
+                self._recorder.retain(history)
+        self._problems.close()
+        self._functions_after, self._positions_after = sources(declared.alert_functions), positions
+        return board
 
     def show(self) -> None:
         """Show this board to the viewers of the one that it replaces."""
