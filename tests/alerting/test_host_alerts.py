@@ -55,6 +55,30 @@ def test_the_times_of_a_host_fit_its_ticks_on_the_wall() -> None:
         wall_alert(Alert("a", "m", "info", "noon"), "web-1", {})
 
 
+def test_the_texts_of_a_host_are_cut_on_the_wall() -> None:
+    long = "x" * 5_000
+    made = Alert(
+        "a",
+        long + "\n",
+        "info",
+        T1,
+        long,
+        rule=long,
+        ended=long,
+        acknowledged=Acknowledgement(T1, long, long),
+        silenced=Silence(long, T2, long, T1, {long: long}, long),
+    )
+    found = wall_alert(made, "web-1", {"host": "web-1", **{f"a{number}": long for number in range(100)}})
+    assert len(found.message) == 1_000
+    assert [len(text) for text in (found.metric, found.rule, found.ended)] == [256, 256, 256]
+    assert list(found.labels)[:2] == ["host", "a0"]
+    assert (len(found.labels), len(found.labels["a0"])) == (64, 1_024)
+    assert found.acknowledged is not None
+    assert (len(found.acknowledged.by), len(found.acknowledged.note)) == (256, 1_000)
+    assert found.silenced is not None
+    assert len(msgspec.json.encode(found.silenced)) < 4_000
+
+
 def test_an_episode_fires_once_and_is_resolved_once() -> None:
     log = AlertLog("e")
     over = alert(resolved=T2, ended="no data")

@@ -5,6 +5,7 @@ import time
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 from tests.fleet.following import CPU, CPU_SERIES, DISK, REQUESTS, START, FakeHost, FakeLink, Wall
 
 from tickboard.client.decoder import WatchedSeries
@@ -616,6 +617,32 @@ def test_other_labels_of_a_host_are_other_series() -> None:
     host.tick(wall.due + 1, 2)
     wall.tick()
     assert wall.keys() == ['host_up{host="web-1",env="prod"}', 'cpu_usage{host="web-1",env="prod"}']
+
+
+def test_the_texts_of_a_host_are_cut() -> None:
+    wall, host = followed()
+    long = "x\n" * 5_000
+    about = replace(
+        host.about(),
+        title=long,
+        version=long,
+        started=long,
+        booted=long,
+        labels={"a": "y" * 2_000, "b" * 2_000: "", "c": "1", **{f"d{number}": "" for number in range(200)}},
+        rules=[RuleInfo(long, long, "info", long, name=long)] * 2_000,
+        metrics=[CPU] * 2_000,
+    )
+    wall.follower.introduced(host.link, about)
+    info = wall.info("web-1")
+    assert [len(text) for text in (info.title, info.version, info.started, info.booted)] == [200, 100, 40, 40]
+    assert "\n" not in info.title
+    assert list(info.labels)[:2] == ["c", "d0"]
+    assert "its label 'a' is left out: it has more than 1024 characters" in info.problem
+    [rule] = wall.follower.listed().rules
+    assert [len(text) for text in (rule.condition, rule.message, rule.metric, rule.name)] == [500] * 4
+    kept = host.host.about
+    assert kept is not None
+    assert (len(kept.rules), len(kept.metrics), len(kept.labels)) == (1_000, 1_000, 100)
 
 
 def test_another_board_goes_on_with_the_hosts() -> None:

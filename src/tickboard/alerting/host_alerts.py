@@ -12,13 +12,17 @@ from msgspec.structs import replace
 
 from tickboard.alerting.log import FORGOTTEN, AlertEvent, AlertLog, EventKind
 from tickboard.alerting.marks import MAX_TEXT
+from tickboard.metrics.cleaning import MAX_LABEL_VALUE, MAX_LABELS, MAX_NAME
 from tickboard.output.text import one_line
 from tickboard.times import MAX_TIME_MS, parse_time, time_text
-from tickboard.wire import Alert, Mark
+from tickboard.wire import Acknowledgement, Alert, Mark, Silence
+
+MAX_MESSAGE = 1_000
+"""The most characters of an alert's message, of the note of its acknowledgement, and of the reason of its silence."""
 
 
 def wall_alert(alert: Alert, host: str, labels: dict[str, str], shift_ms: int = 0) -> Alert:
-    """Return an alert of a host as it is on the wall.
+    """Return an alert of a host as it is on the wall: with texts that are cut, since every viewer gets them.
 
     Args:
         alert: the alert as the host sends it.
@@ -33,12 +37,44 @@ def wall_alert(alert: Alert, host: str, labels: dict[str, str], shift_ms: int = 
         alert,
         id=wall_id(host, alert.id),
         host=host,
-        labels=labels,
+        message=one_line(alert.message, MAX_MESSAGE),
+        metric=one_line(alert.metric, MAX_NAME),
+        rule=one_line(alert.rule, MAX_NAME),
+        ended=one_line(alert.ended, MAX_NAME),
+        acknowledged=alert.acknowledged and _acknowledgement(alert.acknowledged),
+        silenced=alert.silenced and _silence(alert.silenced),
+        labels=_labels(labels),
         timestamp=wall_time("timestamp", alert.timestamp, shift_ms),
         started=wall_time("started", alert.started, shift_ms) if alert.started else "",
         seen=wall_time("seen", alert.seen, shift_ms) if alert.seen else "",
         resolved=None if alert.resolved is None else wall_time("resolved", alert.resolved, shift_ms),
     )
+
+
+def _acknowledgement(by: Acknowledgement) -> Acknowledgement:
+    return replace(
+        by,
+        timestamp=one_line(by.timestamp, MAX_NAME),
+        by=one_line(by.by, MAX_NAME),
+        note=one_line(by.note, MAX_MESSAGE),
+    )
+
+
+def _silence(by: Silence) -> Silence:
+    return replace(
+        by,
+        rule=one_line(by.rule, MAX_NAME),
+        until=one_line(by.until, MAX_NAME),
+        reason=one_line(by.reason, MAX_MESSAGE),
+        timestamp=one_line(by.timestamp, MAX_NAME),
+        labels=_labels(by.labels),
+        by=one_line(by.by, MAX_NAME),
+    )
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    """Return as many labels, with as long names and values, as a series may have."""
+    return {name[:MAX_NAME]: value[:MAX_LABEL_VALUE] for name, value in list(labels.items())[:MAX_LABELS]}
 
 
 def wall_mark(mark: Mark, host: str, shift_ms: int = 0) -> Mark:

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from tickboard.errors import InputError
 
-MAX_EVENT_BYTES = 2**16
-"""The longest event that is read, 64 KiB. An alert has at most a few kilobytes."""
+MAX_EVENT_BYTES = 2**14
+"""The longest event that is read, 16 KiB. An alert has at most a few kilobytes."""
 
 
 class ServerSentEvent(Struct, frozen=True):

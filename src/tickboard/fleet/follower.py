@@ -24,6 +24,7 @@ from msgspec import Struct
 from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.errors import InputError, LiveHostError
 from tickboard.expressions.alignment import Columns, Floats
+from tickboard.fleet.descriptions import bounded
 from tickboard.fleet.host import LATE_TICKS, MAX_EARLY, FollowedHost
 from tickboard.fleet.host_series import HostSeries
 from tickboard.fleet.late_batches import LateBatch
@@ -137,6 +138,7 @@ class Follower:
 
     def introduced(self, link: Link, about: About) -> None:
         """Take a host's description."""
+        about = bounded(about)
         try:
             check_name(about.name)
         except InputError as error:

@@ -17,7 +17,7 @@ from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Labels
 from tickboard.fleet.host import FollowedHost, MadeSeries
 from tickboard.fleet.wall_labels import HOST, wall_labels
-from tickboard.metrics.cleaning import MAX_LABEL_VALUE
+from tickboard.metrics.cleaning import MAX_LABEL_VALUE, MAX_NAME
 from tickboard.metrics.declarations import is_label
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.naming import title_of
@@ -162,10 +162,12 @@ def _good_labels(labels: dict[str, str]) -> tuple[dict[str, str], list[str]]:
         if len(good) == MAX_OWN_LABELS:
             refused.append(f"it has {len(labels)} labels: give it {MAX_OWN_LABELS} at most")
             break
-        if is_label(name) and len(value) <= MAX_LABEL_VALUE:
-            good[name] = encodable(value)
-        else:
+        if not is_label(name):
             refused.append(f"its label {name[:40]!r} is left out: use letters, digits, _ and . in its name")
+        elif len(name) > MAX_NAME or len(value) > MAX_LABEL_VALUE:
+            refused.append(f"its label {name[:40]!r} is left out: it has more than {MAX_LABEL_VALUE} characters")
+        else:
+            good[name] = encodable(value)
     return good, refused
 
 
