@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from tests.fleet.following import START, FakeHost, Wall
 
 from tickboard.errors import JournalError
 from tickboard.fleet import keeping
-from tickboard.fleet.keeping import AGAIN_MS, SOURCE, KeptHosts
+from tickboard.fleet.host import AGAIN_MS
+from tickboard.fleet.keeping import SOURCE, KeptHosts
 from tickboard.fleet.roster import HostPlace, KnownHost, Roster, beside_journal
 from tickboard.wire import About
 
@@ -87,6 +89,37 @@ async def test_a_wall_begins_with_the_hosts_of_its_last_run(tmp_path: Path) -> N
     before = host.ticked_ms
     again.tick(START + 30, 5)
     assert host.holes.span == (before, round(START + 30) * 1000)
+
+
+async def test_what_was_filled_lately_is_filled_again_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = Wall()
+    host = FakeHost(wall)
+    host.introduce()
+    host.tick(wall.due + 1, 1)
+    host.tick(wall.due + 9, 2)
+    [hole] = host.host.holes
+    kept = KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems)
+    stored = Roster(tmp_path / "hosts.sqlite")
+
+    host.host.fill(hole, time.monotonic())
+    assert list(host.host.holes) == []
+    await kept.store()
+    assert stored.load()[0].place.holes == [hole]
+    monkeypatch.setattr("tickboard.fleet.host.AGAIN_MS", -1)
+    await kept.store()
+    assert stored.load()[0].place.holes == []
+    assert not host.host.filled
+
+
+async def test_what_the_walls_history_does_not_have_is_missing(tmp_path: Path) -> None:
+    await stored(tmp_path / "hosts.sqlite")
+    for recorded_ms, newest_ms in ((START + 5) * 1000, (START + 5) * 1000), ((START + 50) * 1000, (START + 10) * 1000):
+        wall = Wall()
+        kept = KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems)
+        kept.load(["http://a:3000"], recorded_ms=round(recorded_ms))
+        assert wall.follower.hosts["web-1"].ticked_ms == round(newest_ms) - AGAIN_MS
 
 
 async def test_hosts_that_are_no_longer_followed_are_forgotten(tmp_path: Path) -> None:

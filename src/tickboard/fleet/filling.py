@@ -143,7 +143,7 @@ class Filler:
         for batch in joined([self._batch(each) for each in taken]):
             self._follower.fill(batch)
         for each in taken:
-            each.host.holes.fill(*each.hole)
+            each.host.fill(each.hole, time.monotonic())
             self._follower.change(each.host)
         self.wake()
 

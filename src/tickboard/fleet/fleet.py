@@ -46,6 +46,7 @@ class Fleet:
         publishing: publishes the alerts of the hosts.
         nats: how to reach the NATS servers whose hosts are followed; None: there are none.
         roster: the file in which the hosts are kept; None: they are not.
+        recorded_ms: see `KeptHosts.load`.
 
     Attributes:
         nats: as given.
@@ -67,6 +68,7 @@ class Fleet:
         publishing: EventKeeping,
         nats: NatsOptions | None = None,
         roster: Path | None = None,
+        recorded_ms: int = 0,
     ) -> None:
         self.options = options
         self.nats = nats
@@ -86,7 +88,8 @@ class Fleet:
         follower.on_heard = self._alerts.heard
         follower.on_forget = self._forgot
         self._kept = KeptHosts(roster, follower, interval_ms, scope)
-        self._knows_hosts = self._kept.load({public(each.url) for each in self._addresses}, nats=nats is not None)
+        addresses = {public(each.url) for each in self._addresses}
+        self._knows_hosts = self._kept.load(addresses, nats=nats is not None, recorded_ms=recorded_ms)
         self._complete = asyncio.Event()
         self._wait_s = min(WAIT_S, interval_ms / 2000)
 

@@ -29,6 +29,10 @@ MAX_EARLY = 64
 LATE_TICKS = 3
 """A host whose last ticks all came late is not waited for until one comes in time."""
 
+AGAIN_MS = 15_000
+"""What a wall has received of a host within this time may not have reached its disk, so it is read again after a
+restart."""
+
 NOTHING: Floats = np.empty(0)
 
 
@@ -82,6 +86,7 @@ class FollowedHost:
         arrived: when that tick arrived, by a clock that never steps.
         unseen_beats: how many beats in a row were ahead of its newest tick.
         holes: the ranges in which its ticks are missing here.
+        filled: those that have been filled lately, and when, by a clock that never steps.
         notes: what somebody has to fix, by what it concerns.
         why: why it cannot be reached; empty if it can.
         revision: of the wall's list of hosts, when it last changed.
@@ -111,6 +116,7 @@ class FollowedHost:
         self.arrived = 0.0
         self.unseen_beats = 0
         self.holes = Holes()
+        self.filled: deque[tuple[float, Hole]] = deque()
         self.notes: dict[str, str] = {}
         self.why = ""
         self.revision = 0
@@ -145,6 +151,21 @@ class FollowedHost:
             self.metrics[metric.name] = None
         for name in list(self.metrics)[:-MAX_METRICS]:
             del self.metrics[name]
+
+    def fill(self, hole: Hole, elapsed: float) -> None:
+        """Remove a range that is filled, at a time by a clock that never steps."""
+        self.holes.fill(*hole)
+        self.filled.append((elapsed, hole))
+        self._forget_filled(elapsed)
+
+    def to_fill_again(self, elapsed: float) -> list[Hole]:
+        """Return its holes, and the ranges that have been filled too lately to be on the wall's disk."""
+        self._forget_filled(elapsed)
+        return list(Holes([*self.holes, *(hole for _, hole in self.filled)]))
+
+    def _forget_filled(self, elapsed: float) -> None:
+        while self.filled and self.filled[0][0] < elapsed - AGAIN_MS / 1000:
+            self.filled.popleft()
 
     def instant_ms(self, time_ms: int) -> int:
         """Return the instant of the wall that a time of the host belongs to: the first one at or after it."""

@@ -1,6 +1,7 @@
 """Keeping what a wall knows of its hosts: the hosts of an earlier run, and storing those of this one now and then."""
 
 import asyncio
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from tickboard.errors import JournalError
 from tickboard.fleet.clock import HostClock
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.holes import Holes
-from tickboard.fleet.host import FollowedHost
+from tickboard.fleet.host import AGAIN_MS, FollowedHost
 from tickboard.fleet.roster import HostPlace, KnownHost, Roster
 from tickboard.problems import Reporter
 
@@ -17,9 +18,6 @@ SOURCE = "list of hosts"
 
 NEW_S, EVERY_S = 1.0, 10.0
 """Seconds until a new host is stored, and between two times that all are."""
-
-AGAIN_MS = 15_000
-"""So much of each host is read again after a restart, since the last ticks may not have reached the wall's disk."""
 
 
 class KeptHosts:
@@ -39,12 +37,14 @@ class KeptHosts:
         self._problems = problems
         self._stored: dict[str, HostPlace] = {}
 
-    def load(self, addresses: Collection[str], *, nats: bool = False) -> bool:
+    def load(self, addresses: Collection[str], *, nats: bool = False, recorded_ms: int = 0) -> bool:
         """Add the hosts of an earlier run to the follower, and return whether they are known. This blocks.
 
         Args:
             addresses: of the hosts that are followed over HTTP; others that were reached over HTTP are forgotten.
             nats: whether hosts are followed through NATS; if not, those that were reached through it are forgotten.
+            recorded_ms: the newest tick in the wall's history, POSIX milliseconds, before this run: what hosts have
+                made since is missing, whatever the file says. 0: there is none.
         """
         if self._roster is None:
             return False
@@ -57,7 +57,7 @@ class KeptHosts:
             self._stored[each.about.name] = each.place
             is_followed = {"http": each.place.address in addresses, "nats": nats}
             if is_followed.get(each.place.kind, True):
-                self._follower.add_known(self._host(each))
+                self._follower.add_known(self._host(each, recorded_ms))
         return True
 
     async def run(self) -> None:
@@ -82,7 +82,8 @@ class KeptHosts:
         """Store what has changed of the hosts."""
         if self._roster is None:
             return
-        places = {name: _place(host) for name, host in self._follower.hosts.items() if host.about is not None}
+        elapsed = time.monotonic()
+        places = {name: _place(host, elapsed) for name, host in self._follower.hosts.items() if host.about is not None}
         changed = [
             KnownHost(about, place)
             for name, place in places.items()
@@ -97,7 +98,7 @@ class KeptHosts:
         self._stored = places
         self._problems.clear(SOURCE)
 
-    def _host(self, known: KnownHost) -> FollowedHost:
+    def _host(self, known: KnownHost, recorded_ms: int) -> FollowedHost:
         """Return a host as it was in the earlier run."""
         about, place = known.about, known.place
         host = FollowedHost(about.name, self._interval_ms, place.since)
@@ -108,12 +109,14 @@ class KeptHosts:
         host.clock = HostClock(self._interval_ms, place.shift_ms)
         # A host that had sent no tick yet has made them since it was heard.
         newest_ms = place.ticked_ms or round(place.seen * 1000) - place.shift_ms
+        if recorded_ms:
+            newest_ms = min(newest_ms, recorded_ms - place.shift_ms)
         host.ticked_ms = max(0, newest_ms - AGAIN_MS)
         host.holes = Holes(place.holes)
         return host
 
 
-def _place(host: FollowedHost) -> HostPlace:
+def _place(host: FollowedHost, elapsed: float) -> HostPlace:
     address, kind = ("", "") if host.link is None else (host.link.address, host.link.kind)
     return HostPlace(
         host.state,
@@ -121,7 +124,7 @@ def _place(host: FollowedHost) -> HostPlace:
         host.seen,
         host.ticked_ms,
         host.clock.shift_ms,
-        list(host.holes),
+        host.to_fill_again(elapsed),
         address,
         kind,
     )

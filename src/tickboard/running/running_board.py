@@ -217,11 +217,13 @@ class RunningBoard:
         # Even if the board has no history now: alerts that were kept so far must not be deleted because of that.
         engine.alerts.log.keeping = Keeping(_alerts_s(history))
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
+        recorded_ms = 0
         if (recorder := TickRecorder.open(history, hub.problems)) is not None:
+            recorded_ms = recorder.history.newest_ms if recorder.history.is_open else 0
             span_s = settings.window_size * settings.interval_ms / 1000
             recorder.refill(engine, span_s, time.time(), padded=declared.follow.is_wanted)
         announcer = Announcer(hub, journal)
-        fleet = _fleet(declared, settings, hub, announcer, journal)
+        fleet = _fleet(declared, settings, hub, announcer, journal, recorded_ms)
         return cls(declared, settings, engine, hub, announcer, recorder=recorder, fleet=fleet)
 
     def report(self, source: str, message: str | None) -> None:
@@ -401,7 +403,12 @@ def _engine(declared: BoardSpec, settings: Settings, epoch: str, alert_log: Aler
 
 
 def _fleet(
-    declared: BoardSpec, settings: Settings, hub: Hub, announcer: Announcer, journal: Journal | None
+    declared: BoardSpec,
+    settings: Settings,
+    hub: Hub,
+    announcer: Announcer,
+    journal: Journal | None,
+    recorded_ms: int = 0,
 ) -> "Fleet | None":
     """Return the hosts that a board follows; None: it follows none. They are kept beside the journal."""
     if not declared.follow.is_wanted:
@@ -418,6 +425,7 @@ def _fleet(
         announcer,
         _followed_nats(declared),
         None if journal is None else beside_journal(journal.path),
+        recorded_ms,
     )
 
 
