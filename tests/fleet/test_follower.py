@@ -1,13 +1,18 @@
 """What hosts send becomes series of the wall: each value at its own tick, and none where a host has none."""
 
+import asyncio
 import math
 import time
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
+from starlette.types import Receive, Scope, Send
 from tests.fleet.following import CPU, CPU_SERIES, DISK, REQUESTS, START, FakeHost, FakeLink, Wall
 
+from tickboard.alerting.log import AlertLog, LogEvent
 from tickboard.client.decoder import WatchedSeries
 from tickboard.errors import LiveHostError
 from tickboard.fleet import follower as module
@@ -431,8 +436,11 @@ def test_a_host_that_is_followed_twice_says_so() -> None:
 
 def test_another_host_at_the_same_address_takes_no_name_away() -> None:
     wall, host = followed()
+    links: list[tuple[str, object]] = []
+    wall.follower.on_change = lambda each: links.append((each.name, each.link))
     other = FakeHost(wall, "web-2", link=host.link)
-    other.introduce()
+    other.introduce(compare=False)
+    assert links == [("web-1", None), ("web-2", host.link)]
     assert {each.name: each.state for each in wall.follower.listed().hosts} == {"web-1": "left", "web-2": "live"}
     assert wall.follower.link("web-1") is None
 
@@ -805,3 +813,79 @@ def test_the_alerts_of_a_host_are_read_once_its_clock_is_known(monkeypatch: pyte
     assert followed == []
     fleet.follower.heard(host.link, 0, -1, time.time() + 1000)
     assert followed == [("web-1", host.link, {}, -1_000_000)]
+
+
+def test_that_a_name_is_there_twice_is_noted_for_as_long_as_it_is() -> None:
+    wall, host = followed()
+    twice = "another host has its name: give one of them another name (http://b)"
+    other = FakeHost(wall, id="other", link=FakeLink("http://b"))
+    wall.follower.lost(other.link, "connection refused")
+    for end in (
+        lambda: wall.follower.said_bye(other.link),
+        lambda: wall.follower.lost(other.link, "connection refused"),
+        lambda: FakeHost(wall, "web-2", link=other.link).introduce(),
+    ):
+        other.introduce()
+        assert wall.info("web-1").problem == twice
+        assert [each.name for each in wall.follower.listed().hosts] == ["web-1"]
+        end()
+        assert wall.info("web-1").problem == ""
+    third = FakeHost(wall, "web-1", id="third", link=FakeLink("http://c"))
+    third.introduce()
+    # The host that the note is about is another one than the link leads to from now on.
+    third.name = "web-2"
+    third.introduce()
+    assert (wall.info("web-1").problem, "http://c" in wall.info("web-2").problem) == ("", True)
+    assert host.host.link is host.link
+
+
+def test_a_host_of_an_earlier_run_has_its_notes_and_is_told_of_when_it_has_a_link() -> None:
+    wall = Wall()
+    host = FakeHost(wall, protocol=99, interval_ms=1)
+    known = FollowedHost("web-1", 1000, START - 100)
+    known.describe(host.about())
+    known.interval_ms = 1
+    wall.follower.add_known(known)
+    assert "update the wall" in wall.info("web-1").problem
+    assert "its interval is impossible" in wall.info("web-1").problem
+    assert known.interval_ms == 10
+    links: list[object] = []
+    wall.follower.on_change = lambda each: links.append(each.link)
+    host.introduce(compare=False)
+    host.introduce(compare=False)
+    assert links == [host.link]
+    wall.follower.said_bye(host.link)
+    other = FakeHost(wall, protocol=99, interval_ms=1, link=FakeLink("http://b"))
+    other.introduce(compare=False)
+    assert links == [host.link, other.link]
+
+
+async def test_a_host_whose_link_leads_to_another_is_read_no_more() -> None:
+    class HangingLink(FakeLink):
+        async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await asyncio.Event().wait()
+
+    wall, published = Wall(), list[object]()
+    log = AlertLog("e")
+
+    class Publishing:
+        def announce(self, events: Sequence[LogEvent]) -> None:
+            published.append(list(events))
+
+        async def keep(self, events: Sequence[LogEvent]) -> bool:
+            return True
+
+    alerts = cast("Any", SimpleNamespace(log=log))
+    fleet = Fleet(FollowOptions(), wall.intake, wall.problems, 1000, lambda: alerts, Publishing())
+    wall.follower, wall.time = fleet.follower, time.time()
+    host = FakeHost(wall, link=HangingLink())
+    host.introduce()
+    assert fleet._alerts.follows("web-1")
+    host.name = "web-2"
+    host.introduce()
+    async with asyncio.timeout(30):
+        while not published:
+            await asyncio.sleep(0.01)
+    assert [fleet._alerts.follows(name) for name in ("web-1", "web-2")] == [False, True]
+    await fleet.stop()
+    await fleet._alerts.stop()

@@ -135,6 +135,10 @@ class FollowedAlerts:
             self._readers[name] = reader
         reader.use(link, labels, shift_ms)
 
+    def follows(self, name: str) -> bool:
+        """Return whether a host's alerts are read."""
+        return name in self._readers
+
     def heard(self, name: str, alerts: int) -> None:
         """Note that a host is there.
 

@@ -179,8 +179,11 @@ class Fleet:
         self._complete.set()
 
     def _changed(self, host: FollowedHost) -> None:
+        if host.link is None and self._alerts.follows(host.name):
+            # Its address leads to another host now, or to itself under another name.
+            self._forget_alerts(host.name)
         # Until its clock is known, alerts would get wrong times, and keep them.
-        if host.link is not None and host.clock.is_known:
+        elif host.link is not None and host.clock.is_known:
             self._alerts.follow(host.name, host.link, host.labels, host.clock.shift_ms)
         if len(host.holes):
             self._filler.wake()
@@ -190,6 +193,9 @@ class Fleet:
         self._own_alerts().forget(HOST, name)
         if self._nats_links is not None:
             self._nats_links.forget(name)
+        self._forget_alerts(name)
+
+    def _forget_alerts(self, name: str) -> None:
         task = asyncio.create_task(self._alerts.forget(name))
         self._forgetting.add(task)
         task.add_done_callback(self._forgetting.discard)

@@ -89,7 +89,8 @@ class Follower:
         hosts: by name.
         revision: changes with each change of a host that viewers see.
         on_complete: called when every host that is waited for has sent the next tick.
-        on_change: called with a host when it is introduced, or its holes or what is known of its clock have changed.
+        on_change: called with a host when it is introduced or has another link or none, or its holes or what is known
+            of its clock have changed.
         on_heard: called with the name of a host that is heard from, and the number of its newest alert event.
         on_forget: called with the name of a host that is forgotten.
         dropped: how many late values had no tick of their time.
@@ -144,23 +145,18 @@ class Follower:
         except InputError as error:
             self._problems.report(f"host {link.address}", str(error))
             return
+        before = self._of_link.get(link)
         if (host := self._adopt(link, about)) is None:
             return
         host.heard, host.seen = self._elapsed(), self._now()
         host.unseen_beats, host.why = 0, ""
         self._set_state(host, "live", host.seen)
-        if host.about == about:
-            return
-        host.describe(about)
-        low_ms, high_ms = INTERVALS_MS
-        self.note(host, INTERVAL, "" if low_ms <= about.interval_ms <= high_ms else "its interval is impossible")
-        host.interval_ms = min(max(low_ms, about.interval_ms), high_ms)
-        newer = about.protocol > PROTOCOL
-        self.note(host, PROTOCOL_NOTE, "it is newer than this wall: update the wall" if newer else "")
-        self._series.introduce(host, about)
-        self._columns = self._rules = None
-        self.change(host)
-        self.on_change(host)
+        if host.about != about:
+            self._describe(host, about)
+            self.on_change(host)
+        elif host is not before:
+            self.change(host)
+            self.on_change(host)
 
     def ticked(self, link: Link, tick: Tick) -> None:
         """Take a tick with the overview series."""
@@ -219,11 +215,13 @@ class Follower:
 
     def said_bye(self, link: Link) -> None:
         """Take note that a host ends on purpose."""
+        self._end_twice(link)
         if (host := self._of_link.get(link)) is not None:
             self._set_state(host, "left", self._now())
 
     def lost(self, link: Link, why: str) -> None:
         """Take note that a host cannot be reached."""
+        self._end_twice(link)
         if (host := self._of_link.get(link)) is not None:
             if host.why != why:
                 host.why = why
@@ -251,7 +249,7 @@ class Follower:
         host.heard = self._elapsed()
         self.hosts[host.name] = host
         if host.about is not None:
-            self._series.introduce(host, host.about)
+            self._describe(host, host.about)
         self._columns = None
         self.change(host)
 
@@ -362,15 +360,18 @@ class Follower:
             del self._of_link[link]
             host.link = None
             self._set_state(host, "left", self._now())
+            self.on_change(host)
+        if link in self._twice and self._twice[link].name != about.name:
+            self._end_twice(link)
         host = self.hosts.get(about.name)
         if host is not None and host.link is not None and host.state == "live":
             self._twice[link] = about
+            self._end_unknown(link)
             same = host.about is not None and host.about.id == about.id
             why = "it is followed twice" if same else "another host has its name: give one of them another name"
             self.note(host, TWICE, f"{why} ({link.address})")
             return None
-        if self._twice.pop(link, None) is not None and host is not None:
-            self.note(host, TWICE, "")
+        self._end_twice(link)
         if host is None and (host := self._new_host(about.name)) is None:
             self._twice[link] = about
             return None
@@ -378,9 +379,31 @@ class Follower:
             del self._of_link[host.link]
         host.link = link
         self._of_link[link] = host
+        self._end_unknown(link)
+        return host
+
+    def _end_twice(self, link: Link) -> None:
+        """Note that a link no longer leads to a host whose name another has."""
+        about = self._twice.pop(link, None)
+        if about is not None and (host := self.hosts.get(about.name)) is not None:
+            self.note(host, TWICE, "")
+
+    def _end_unknown(self, link: Link) -> None:
+        """List a link no longer as one to a host that is not known."""
         if self._unknown.pop(link, None) is not None:
             self._note_removed(link.address)
-        return host
+
+    def _describe(self, host: FollowedHost, about: About) -> None:
+        """Take a host's description, and note what is wrong with it."""
+        host.describe(about)
+        low_ms, high_ms = INTERVALS_MS
+        self.note(host, INTERVAL, "" if low_ms <= about.interval_ms <= high_ms else "its interval is impossible")
+        host.interval_ms = min(max(low_ms, about.interval_ms), high_ms)
+        newer = about.protocol > PROTOCOL
+        self.note(host, PROTOCOL_NOTE, "it is newer than this wall: update the wall" if newer else "")
+        self._series.introduce(host, about)
+        self._columns = self._rules = None
+        self.change(host)
 
     def _new_host(self, name: str) -> FollowedHost | None:
         if len(self.hosts) >= MAX_HOSTS:
