@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickboard.fleet.clock import COMPARED_S, FIRST_S, GROW_S, HostClock
+from tickboard.fleet.clock import COMPARED_S, DELAYED, FIRST_S, GROW_S, IN_TIME, LONGEST_MS, WAIT_MS, HostClock, wait_ms
 
 
 def compare(clock: HostClock, *behind_s: float, start: float = 0.0, every_s: float = 1.0) -> HostClock:
@@ -73,7 +73,7 @@ def test_a_burst_of_old_messages_does_not_change_the_shift() -> None:
 
 
 def test_a_difference_near_a_limit_does_not_make_the_shift_alternate() -> None:
-    for alternating in ((0.09, 0.14), (0.12, 0.08), (0.11, 0.1)):
+    for alternating in ((0.07, 0.09), (0.12, 0.08), (0.11, 0.1)):
         clock = compared(*[alternating[0]] * 3)
         shifts = set()
         for number, behind_s in enumerate(alternating * 3):
@@ -109,5 +109,57 @@ def test_the_shift_so_far_is_assumed_of_a_host_that_does_not_say_its_time() -> N
 
 
 def test_short_intervals_have_narrower_limits() -> None:
-    assert compared(0.06, 0.06, interval_ms=100, every_s=1.0).shift_ms == 0
-    assert compared(0.08, 0.08, 0.08, interval_ms=100).shift_ms == 100
+    assert compared(0.04, 0.04, interval_ms=100, every_s=1.0).shift_ms == 0
+    assert compared(0.06, 0.06, 0.06, interval_ms=100).shift_ms == 100
+
+
+def test_the_wall_waits_for_as_long_as_a_clock_may_be_behind() -> None:
+    assert (wait_ms(1000), wait_ms(100)) == (WAIT_MS, 50)
+    assert compared(*[0.12] * 3).shift_ms == 1000
+
+
+def receive(clock: HostClock, number: int, after_ms: float, *, start: float, every_s: float = 1.0) -> int:
+    """Take ticks that come some time after the wall's first tick for them; return how often the shift changed."""
+    return sum(
+        clock.receive(later_ms := after_ms - clock.delay_ms, start + at * every_s, late=later_ms > WAIT_MS)
+        for at in range(number)
+    )
+
+
+def test_ticks_that_come_late_for_a_while_are_delayed_until_they_are_in_time() -> None:
+    clock = compared(0.0)
+    assert receive(clock, DELAYED, 1_300, start=0.0) == 0
+    assert receive(clock, 1, 1_300, start=DELAYED) == 1
+    assert (clock.delay_ms, clock.shift_ms, clock.ahead_s) == (1000, 1000, 0.0)
+    assert receive(clock, 20, 1_300, start=10.0) == 1
+    assert clock.shift_ms == 2000
+    # Where the clock itself is found to be behind, both count.
+    compare(clock, *[3.02] * 20, start=50.0)
+    assert clock.shift_ms == 5000
+    clock.doubt()
+    assert clock.shift_ms == 5000
+
+
+def test_a_short_delay_does_not_count_and_one_that_is_over_ends_after_a_long_time() -> None:
+    clock = compared(0.0)
+    assert receive(clock, DELAYED, 300, start=0.0) == 0
+    assert receive(clock, 1, 20, start=DELAYED) == 0
+    assert receive(clock, DELAYED, 300, start=10.0) == 0
+    assert receive(clock, 1, 20, start=20.0) == 0
+    assert receive(clock, 50, 300, start=21.0, every_s=0.05) == 0
+    assert receive(clock, 10, 300, start=30.0) == 1
+    assert receive(clock, IN_TIME - 1, 20, start=50.0) == 0
+    assert receive(clock, 1, 80, start=49.0 + IN_TIME) == 0
+    assert receive(clock, IN_TIME, 20, start=200.0) == 1
+    assert clock.delay_ms == 0
+    assert receive(clock, 2 * IN_TIME, 20, start=400.0) == 0
+
+
+def test_a_delay_has_a_limit_and_what_is_older_is_no_delay() -> None:
+    clock = compared(0.0)
+    assert receive(clock, 100, LONGEST_MS + 1, start=0.0) == 0
+    assert receive(clock, 300, LONGEST_MS - 1, start=200.0) == 5
+    assert clock.delay_ms == LONGEST_MS
+    slow = compared(0.0, interval_ms=60_000)
+    assert receive(slow, 10, 300, start=0.0, every_s=60.0) == 1
+    assert (slow.delay_ms, receive(slow, 100, 4_000 + 60_000, start=1_000.0, every_s=60.0)) == (60_000, 0)

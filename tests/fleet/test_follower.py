@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from tickboard.client.decoder import WatchedSeries
 from tickboard.errors import LiveHostError
 from tickboard.fleet import follower as module
 from tickboard.fleet import host_series
+from tickboard.fleet.clock import IN_TIME
 from tickboard.fleet.fleet import Fleet
 from tickboard.fleet.follow_options import FollowOptions
 from tickboard.fleet.host import EXPECTED_S, LATE_TICKS, MAX_EARLY, FollowedHost
@@ -297,10 +298,26 @@ def test_the_wall_does_not_wait_for_a_host_whose_ticks_all_come_late() -> None:
     for _ in range(LATE_TICKS):
         assert not wall.follower.is_complete
         wall.tick()
+        wall.time += 0.1
         host.tick(wall.due, 1)
     wall.tick()
     assert wall.follower.is_complete
     host.tick(wall.due + 1, 1)
+    wall.tick()
+    assert not wall.follower.is_complete
+
+
+def test_the_wall_does_not_wait_for_a_host_that_sends_no_ticks_until_one_comes_that_is_worth_it() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    for _ in range(LATE_TICKS):
+        assert not wall.follower.is_complete
+        wall.tick()
+        host.beat()
+    assert wall.follower.is_complete
+    # The wall did not wait, so it comes after the wall's tick, but soon.
+    host.tick(wall.due, 1)
     wall.tick()
     assert not wall.follower.is_complete
 
@@ -820,11 +837,12 @@ def test_that_a_name_is_there_twice_is_noted_for_as_long_as_it_is() -> None:
     twice = "another host has its name: give one of them another name (http://b)"
     other = FakeHost(wall, id="other", link=FakeLink("http://b"))
     wall.follower.lost(other.link, "connection refused")
-    for end in (
+    ends: list[Callable[[], None]] = [
         lambda: wall.follower.said_bye(other.link),
         lambda: wall.follower.lost(other.link, "connection refused"),
         lambda: FakeHost(wall, "web-2", link=other.link).introduce(),
-    ):
+    ]
+    for end in ends:
         other.introduce()
         assert wall.info("web-1").problem == twice
         assert [each.name for each in wall.follower.listed().hosts] == ["web-1"]
@@ -889,3 +907,66 @@ async def test_a_host_whose_link_leads_to_another_is_read_no_more() -> None:
     assert [fleet._alerts.follows(name) for name in ("web-1", "web-2")] == [False, True]
     await fleet.stop()
     await fleet._alerts.stop()
+
+
+def test_a_host_whose_ticks_always_come_late_has_its_values_one_tick_later() -> None:
+    wall, host = followed()
+    changed: list[int] = []
+    wall.follower.on_change = lambda each: changed.append(each.clock.shift_ms)
+    evaluated: list[float | None] = []
+
+    def late_tick(value: float) -> None:
+        wall.tick()
+        is_known = KEY in [one.key for one in wall.registry.series]
+        evaluated.append(wall.values(KEY)[-1] if is_known else None)
+        host.beat()
+        wall.time += 0.4
+        host.tick(wall.due, value)
+
+    for value in range(1, 12):
+        late_tick(value)
+    shift_ms = host.host.clock.shift_ms
+    assert (shift_ms, changed) == (1000, [1000])
+    # Rules see the values from then on, and the one at which it began is there twice: no instant is without.
+    assert evaluated == [None] * 6 + [6, 7, 8, 9, 10]
+    assert wall.values(KEY)[-9:] == [3, 4, 5, 6, 6, 7, 8, 9, 10]
+    assert not len(host.host.holes)
+    wall.tick()
+    assert wall.values(KEY)[-6:] == [6, 7, 8, 9, 10, 11]
+    # It ends when all of many ticks came early enough.
+    for value in range(IN_TIME - 1):
+        host.tick(wall.due, value)
+        host.beat()
+        wall.tick()
+        assert wall.values(KEY)[-1] == value
+    host.tick(wall.due, 100)
+    assert (host.host.clock.shift_ms, changed) == (0, [1000, 0])
+    assert not wall.follower.is_complete
+    host.tick(wall.due + 1, 101)
+    wall.tick()
+    assert wall.values(KEY)[-3:] == [57, 100, 101]
+
+
+def test_ticks_that_come_late_together_after_a_pause_delay_nothing() -> None:
+    wall, host = followed()
+    for _ in range(4):
+        for _ in range(10):
+            wall.tick()
+            host.beat()
+        for late in range(10):
+            host.tick(wall.due - 9 + late, 1)
+        host.tick(wall.due + 1, 1)
+    assert host.host.clock.shift_ms == 0
+
+
+def test_ticks_are_read_again_when_the_clock_of_a_host_moves_by_an_interval() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    last_ms = wall.due * 1000
+    host.ahead_s = -0.35
+    for _ in range(20):
+        wall.tick()
+        host.beat()
+    assert host.host.clock.shift_ms == 1000
+    assert list(host.host.holes) == [(last_ms - 1000, last_ms + 1)]

@@ -8,10 +8,14 @@ network has stood still, all look old, so they prove nothing.
 Times are shifted by whole intervals of the wall, so that a tick belongs to the first tick of the wall at or after it.
 Where the clocks agree, the shift is 0. It changes only when the difference leaves the interval that it stands for by
 more than a little, so that it does not alternate.
+
+A host whose messages are in time but whose ticks are not, each one later than the wall's tick waits, would have no
+values when the wall's rules are evaluated. Its times are shifted further, interval by interval, until its ticks are in
+time, and back again after a long time in which they would all have been.
 """
 
 from collections import deque
-from math import ceil
+from math import ceil, inf
 
 COMPARED_S = 10.0
 """How many seconds a comparison counts: one comes each second."""
@@ -22,12 +26,24 @@ FIRST_S, GROW_S = 2.0, 5.0
 MATTERS_S = 1.0
 """A smaller difference, in seconds, is not shown."""
 
-LATE_MS, EARLY_MS = 150, 60
-"""How much further behind than a shift a clock may be before the shift grows, and how much it must be further behind
-than the shift before, or the shift shrinks."""
+WAIT_MS = 100
+"""How many milliseconds after it is due a tick of the wall waits for those of its hosts; at most half its interval."""
 
-BEGIN_MS = 100
-"""How much further behind than a new shift a clock may be: as long as the wall's tick waits."""
+EARLY_MS = 60
+"""How much further behind than the shift before a clock must be, or the shift shrinks. It grows if the clock is further
+behind than the shift by more than `WAIT_MS`."""
+
+DELAYED, IN_TIME = 5, 60
+"""The delay grows after so many late ticks in a row, for `GROW_S` at least, and shrinks after so many that came early
+enough for a shorter one."""
+
+LONGEST_MS = 5_000
+"""The longest delay. What comes later than this is old, for example sent again after an interruption."""
+
+
+def wait_ms(interval_ms: int) -> float:
+    """Return how long a wall's tick waits for those of its hosts, in milliseconds."""
+    return min(WAIT_MS, 0.5 * interval_ms)
 
 
 class HostClock:
@@ -38,7 +54,7 @@ class HostClock:
         shift_ms: the shift that the host had in an earlier run.
 
     Attributes:
-        shift_ms: milliseconds to add to a host's time.
+        delay_ms: how much of the shift is for ticks that come later than other messages.
         is_known: whether the shift is right, as far as is known. It is not while the host's clock or the wall's may
             have been set.
     """
@@ -47,8 +63,19 @@ class HostClock:
         self._interval_ms = interval_ms
         # When each message arrived, by a clock that never steps, and how far behind it was.
         self._compared: deque[tuple[float, float]] = deque()
-        self.shift_ms = shift_ms
+        self._offset_ms = shift_ms
+        self.delay_ms = 0
         self.is_known = False
+        # How many ticks in a row came late, since when, and how many early enough for a shorter delay.
+        self._late = self._early = 0
+        self._late_since = 0.0
+        # When the newest tick that counts came.
+        self._counted = -inf
+
+    @property
+    def shift_ms(self) -> int:
+        """Milliseconds to add to a host's time."""
+        return self._offset_ms + self.delay_ms
 
     @property
     def behind_s(self) -> float:
@@ -72,19 +99,49 @@ class HostClock:
         while compared[0][0] < arrived - COMPARED_S:
             compared.popleft()
         length_ms = self._interval_ms
-        late_ms, early_ms = min(LATE_MS, 0.75 * length_ms), min(EARLY_MS, 0.3 * length_ms)
+        late_ms, early_ms = wait_ms(length_ms), min(EARLY_MS, 0.3 * length_ms)
         behind_ms = self.behind_s * 1000
-        further_ms = behind_ms - self.shift_ms
+        further_ms = behind_ms - self._offset_ms
         if further_ms > late_ms and arrived - compared[0][0] < (GROW_S if self.is_known else FIRST_S):
             return
         if not early_ms - length_ms <= further_ms <= late_ms:
-            self.shift_ms = ceil((behind_ms - min(BEGIN_MS, 0.5 * length_ms)) / length_ms) * length_ms
+            self._offset_ms = ceil((behind_ms - late_ms) / length_ms) * length_ms
         self.is_known = True
+
+    def receive(self, after_ms: float, arrived: float, *, late: bool) -> bool:
+        """Take when a tick came, and return whether the shift has changed by one interval.
+
+        Ticks that come in a burst count as one.
+
+        Args:
+            after_ms: milliseconds from the wall's instant of the tick until it came.
+            arrived: when that was, in seconds by a clock that never steps.
+            late: whether the wall's tick of that instant had been made.
+        """
+        length_ms = self._interval_ms
+        if arrived - self._counted < 0.5 * length_ms / 1000:
+            return False
+        self._counted = arrived
+        self._late = self._late + 1 if late and after_ms <= LONGEST_MS else 0
+        if self._late <= 1:
+            self._late_since = arrived
+        in_time = self.delay_ms > 0 and after_ms + length_ms <= min(EARLY_MS, 0.3 * length_ms)
+        self._early = self._early + 1 if in_time else 0
+        is_delayed = self._late >= DELAYED and arrived - self._late_since >= GROW_S
+        if is_delayed and self.delay_ms + length_ms <= max(LONGEST_MS, length_ms):
+            self.delay_ms += length_ms
+        elif self._early >= IN_TIME:
+            self.delay_ms -= length_ms
+        else:
+            return False
+        self._late = self._early = 0
+        return True
 
     def doubt(self) -> None:
         """Forget all comparisons, since the host's clock or the wall's may have been set."""
         self._compared.clear()
         self.is_known = False
+        self._late = self._early = 0
 
     def assume(self) -> None:
         """Go on with the shift so far, since the host does not say its time."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tickboard.alerting.alerts import Alerts
 from tickboard.fleet.alerts import EventKeeping, FollowedAlerts
+from tickboard.fleet.clock import wait_ms
 from tickboard.fleet.filling import Filler
 from tickboard.fleet.follow_options import FollowOptions, host_addresses
 from tickboard.fleet.follower import Follower
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 KEEPING = "keeping the list of hosts"
 """The source of problems of the part that stores the hosts."""
-
-WAIT_S = 0.1
-"""How long a tick of the wall waits for those of its hosts, after it is due; at most half its interval."""
 
 
 class Fleet:
@@ -91,7 +89,7 @@ class Fleet:
         addresses = {public(each.url) for each in self._addresses}
         self._knows_hosts = self._kept.load(addresses, nats=nats is not None, recorded_ms=recorded_ms)
         self._complete = asyncio.Event()
-        self._wait_s = min(WAIT_S, interval_ms / 2000)
+        self._wait_s = wait_ms(interval_ms) / 1000
 
     def start(self) -> None:
         """Follow the hosts, unless it does. Call it in the running loop."""

@@ -24,6 +24,7 @@ from msgspec import Struct
 from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.errors import InputError, LiveHostError
 from tickboard.expressions.alignment import Columns, Floats
+from tickboard.fleet.clock import LONGEST_MS, wait_ms
 from tickboard.fleet.descriptions import bounded
 from tickboard.fleet.host import LATE_TICKS, MAX_EARLY, FollowedHost
 from tickboard.fleet.host_series import HostSeries
@@ -178,6 +179,7 @@ class Follower:
         host.epoch, host.seq, host.ticked_ms = tick.epoch, tick.seq, time_ms
         host.unseen_beats = 0
         self._place(host, tick)
+        self._see_delay(host, tick)
 
     def amended(self, link: Link, tick: Tick) -> None:
         """Take late values of an earlier tick."""
@@ -205,9 +207,11 @@ class Follower:
         if host.state != "live":
             self._set_state(host, "live", host.seen)
         if isfinite(clock):
-            before = host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s
+            was_known, shift_ms, ahead_s = host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s
             host.clock.compare(self._now() - clock, self._clock())
-            if (host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s) != before:
+            if (host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s) != (was_known, shift_ms, ahead_s):
+                if was_known:
+                    self._see_shift(host, shift_ms)
                 self.change(host)
                 self.on_change(host)
             self._place_early(host)
@@ -276,6 +280,8 @@ class Follower:
         """
         due_ms = round(due * 1000)
         self._see_own_clock(due)
+        for name in self._awaited:
+            self.hosts[name].late_ticks += 1
         self._next_ms = due_ms
         rows = [self._take_row(host, due_ms) for host in self.hosts.values()]
         self._next_ms = due_ms + self._interval_ms
@@ -508,8 +514,33 @@ class Follower:
                 if not self._awaited:
                     self.on_complete()
         else:
-            host.late_ticks += 1
             self._be_late(host, instant_ms, host.values_of(tick))
+
+    def _see_delay(self, host: FollowedHost, tick: Tick) -> None:
+        """Notice whether the ticks of a host come late, by one that has just been placed."""
+        if not host.clock.is_known:
+            return
+        instant_ms = host.instant_ms(round(tick.time * 1000))
+        after_ms, late = self._now() * 1000 - instant_ms, instant_ms < self._next_ms
+        if late and after_ms <= wait_ms(self._interval_ms):
+            # It would have been in time if the wall had waited for it.
+            host.late_ticks = 0
+        if not host.clock.receive(after_ms, self._clock(), late=late):
+            return
+        if instant_ms == host.row_ms:
+            host.row = host.nothing
+            if not host.holds:
+                self._awaited.add(host.name)
+        # At its new instant too: after a longer shift, no other tick has that one.
+        self._place(host, tick)
+        self.change(host)
+        self.on_change(host)
+
+    def _see_shift(self, host: FollowedHost, before_ms: int) -> None:
+        """Read the ticks again at whose instants there is none, or another one, after the shift has changed."""
+        moved_ms = abs(host.clock.shift_ms - before_ms)
+        if host.ticked_ms and 0 < moved_ms <= LONGEST_MS:
+            self._add_hole(host, host.ticked_ms - moved_ms, host.ticked_ms + 1)
 
     def _keep_early(self, host: FollowedHost, tick: Tick) -> None:
         host.early.append(tick)

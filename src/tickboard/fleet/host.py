@@ -27,7 +27,7 @@ MAX_EARLY = 64
 """How many ticks may wait for their instant."""
 
 LATE_TICKS = 3
-"""A host whose last ticks all came late is not waited for until one comes in time."""
+"""A host that was waited for in vain so many times is not waited for until a tick comes that is worth the wait."""
 
 AGAIN_MS = 15_000
 """What a wall has received of a host within this time may not have reached its disk, so it is read again after a
@@ -80,7 +80,7 @@ class FollowedHost:
         row_ms: the instant of the wall that they are for.
         nothing: as many values as columns, all NaN.
         early: ticks that came before their instant, or while its clock is in doubt.
-        late_ticks: how many of its newest ticks all came late.
+        late_ticks: how many times in a row the wall's tick waited for it in vain.
         epoch, seq: the position of its newest tick.
         ticked_ms: its time of that tick, POSIX milliseconds; 0: none.
         arrived: when that tick arrived, by a clock that never steps.
