@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
-from tests.fleet.following import START, FakeHost, FakeLink, Wall
+from tests.fleet.following import CPU, START, FakeHost, FakeLink, Wall
 
 from tickboard.client.history_format import decode
 from tickboard.errors import LiveHostError
@@ -27,6 +27,7 @@ class HistoryLink(FakeLink):
     def __init__(self, address: str = "http://a:3000") -> None:
         super().__init__(address)
         self.asked: list[tuple[int, int]] = []
+        self.metrics: list[list[str]] = []
         self.status = 200
         self.tier: Tier = "raw"
         self.body: bytes | None = None
@@ -37,8 +38,10 @@ class HistoryLink(FakeLink):
         self.answers.set()
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
-        assert (scope["path"], asked["metrics"], asked["format"]) == ("/api/history", "cpu_usage", "binary")
+        given = parse_qs(scope["query_string"].decode())
+        self.metrics.append(given["metrics"])
+        asked = {name: values[0] for name, values in given.items()}
+        assert (scope["path"], asked["format"]) == ("/api/history", "binary")
         start_ms, end_ms = (parse_time(name, asked[name], 0) for name in ("from", "to"))
         self.asked.append((start_ms - round(START * 1000), end_ms - round(START * 1000)))
         await self.answers.wait()
@@ -189,6 +192,33 @@ async def test_an_answer_that_is_too_large_is_asked_for_in_parts(monkeypatch: py
     await bench.fill()
     assert bench.wall.values(KEY) == [None, 0, 3, 4, 5, 6, 7, 99, None]
     assert bench.note == ""
+
+
+async def test_a_host_has_no_more_series_than_a_wall_keeps_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.fleet.host_series.MAX_KEPT_SERIES", 3)
+    bench = Filling()
+    bench.link.series = 5
+    bench.miss(2)
+    await bench.fill()
+    # And its `host_up`.
+    keys = bench.wall.keys()
+    assert len([key for key in keys if key.startswith("cpu_usage")]) == 2
+    assert "it had 3 series lately, and no more are shown" in bench.note
+
+
+async def test_all_metrics_that_a_host_has_are_asked_for_in_questions_of_bounded_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tickboard.fleet.host.MAX_FORMER", 1)
+    monkeypatch.setattr(module, "MOST_QUERY", 40)
+    bench = Filling()
+    for names in ("old", "older"), ("cpu_usage", "a", "b", "c"):
+        metrics = [replace(CPU, name=name) for name in names]
+        bench.wall.follower.introduced(bench.link, replace(bench.host.about(), metrics=metrics))
+    bench.miss(2)
+    await bench.fill()
+    assert bench.link.metrics == [["older", "cpu_usage"], ["a", "b", "c"]]
+    assert bench.wall.values(KEY)[2:4] == [3, 4]
 
 
 async def test_a_tick_that_is_too_large_stays_missing_and_the_host_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,17 @@ and what a host has not kept stays missing, which the host says.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from math import inf
+from urllib.parse import urlencode
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from tickboard.client.decoder import ProtocolError, WatchedSeries
-from tickboard.client.history_data import HistoryData
+from tickboard.client.history_data import HistoryData, HistorySeries
 from tickboard.client.history_format import decode
 from tickboard.errors import RefusedError
 from tickboard.fleet.asking import fetch
@@ -38,6 +40,9 @@ AT_ONCE = 8
 
 TICKS = 3_000
 """The most ticks that are asked for at a time."""
+
+MOST_QUERY = 6_000
+"""How many bytes of a question name metrics, so that no server refuses it as too long."""
 
 MOST_WAITING = 2_000_000
 """How many values may wait to be written; no host is asked while there are more."""
@@ -63,7 +68,7 @@ class _Filled(Struct, frozen=True, eq=False):
 
     host: FollowedHost
     hole: Hole
-    data: HistoryData
+    series: Sequence[HistorySeries]
     cells: int
 
 
@@ -150,11 +155,9 @@ class Filler:
     def _batch(self, filled: _Filled) -> LateBatch:
         """Return an answer at the wall's instants. Not earlier, since series may leave and give up their columns."""
         host = filled.host
-        series = [
-            (column, one)
-            for one in (filled.data.series if self._follower.hosts.get(host.name) is host else ())
-            if (column := self._follower.column_of(host, WatchedSeries(one.name, one.unit, one.labels))) >= 0
-        ]
+        found = filled.series if self._follower.hosts.get(host.name) is host else ()
+        columns = self._follower.columns_of(host, [WatchedSeries(one.name, one.unit, one.labels) for one in found])
+        series = [(column, one) for column, one in zip(columns, found, strict=True) if column >= 0]
         return batch_of(series, host.clock.shift_ms, host.interval_ms, self._interval_ms, self._follower.newest_ms)
 
     # --- asking ---
@@ -240,18 +243,26 @@ class Filler:
             ProtocolError: it cannot be understood.
         """
         assert host.link is not None
-        data = await self._recorded(host.link, [*host.metrics, *self._metrics], hole)
-        if data is None:
-            self._give_up(host, "it does not show its history")
-            return
-        # Of what it keeps no ticks any more, or of many that it made at a shorter interval, it answers with averages.
-        if data.tier != "raw" or data.resolution_s * 1000 > max(host.interval_ms, self._interval_ms):
-            self._ask_less(host, hole, "its history has no ticks of that time any more")
-        elif (cells := self._held(host) * _cells(data)) > MOST_CELLS:
-            self._ask_less(host, hole, "its history has too many series")
-        else:
-            self._longest_grows(host)
-            self._filled.append(_Filled(host, hole, data, cells))
+        series: dict[str, HistorySeries] = {}
+        times: list[NDArray[np.datetime64]] = []
+        cells = 0
+        for metrics in _asked_together([*host.metrics, *self._metrics]):
+            data = await self._recorded(host.link, metrics, hole)
+            if data is None:
+                self._give_up(host, "it does not show its history")
+                return
+            # Of what it keeps no ticks any more, or of many that it made at a shorter interval, it has averages.
+            if data.tier != "raw" or data.resolution_s * 1000 > max(host.interval_ms, self._interval_ms):
+                self._ask_less(host, hole, "its history has no ticks of that time any more")
+                return
+            series |= {one.key: one for one in data.series}
+            times += _times(data)
+            cells = self._held(host) * len(series) * (len(np.unique(np.concatenate(times))) if times else 0)
+            if cells > MOST_CELLS:
+                self._ask_less(host, hole, "its history has too many series")
+                return
+        self._longest_grows(host)
+        self._filled.append(_Filled(host, hole, list(series.values()), cells))
 
     def _ask_less(self, host: FollowedHost, hole: Hole, why: str) -> None:
         """Ask for the newer half of a hole next; if it cannot be halved, leave missing what is older."""
@@ -320,8 +331,21 @@ class Filler:
         self._follower.note(host, UNANSWERED, f"what the wall missed cannot be read from its history: {why}")
 
 
-def _cells(data: HistoryData) -> int:
-    """Return how many values an answer has if each series has one at each time."""
-    # Most series have the same times, which are taken once.
-    different = {(len(one), *one.times[[0, -1]].tolist()): one.times for one in data.series if len(one)}
-    return len(data.series) * len(np.unique(np.concatenate(list(different.values())))) if different else 0
+def _asked_together(metrics: Iterable[str]) -> Iterator[list[str]]:
+    """Yield selectors in as few questions as have room for them."""
+    some: list[str] = []
+    size = 0
+    for name in metrics:
+        length = len(urlencode([("metrics", name)])) + 1
+        if some and size + length > MOST_QUERY:
+            yield some
+            some, size = [], 0
+        some.append(name)
+        size += length
+    if some:
+        yield some
+
+
+def _times(data: HistoryData) -> list[NDArray[np.datetime64]]:
+    """Return the different times that the series of an answer have: most have the same."""
+    return list({(len(one), *one.times[[0, -1]].tolist()): one.times for one in data.series if len(one)}.values())

@@ -14,7 +14,7 @@ It takes the wall's clock as functions, and does no I/O. Everything is called in
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Literal
 
@@ -311,9 +311,9 @@ class Follower:
         """How many late values can be written before the wall's next tick."""
         return MAX_LATE - self._intake.placement.waiting
 
-    def column_of(self, host: FollowedHost, one: WatchedSeries) -> int:
-        """Return the column of a series of a host, which may be one that it does not have any more; -1: refused."""
-        return self._series.column_of(host, one)
+    def columns_of(self, host: FollowedHost, series: Sequence[WatchedSeries]) -> list[int]:
+        """Return the columns of series of a host, which it may not have any more; below 0: refused."""
+        return self._series.columns_of(host, series)
 
     def fill(self, batch: LateBatch) -> None:
         """Write values to the wall's ticks of their instants."""

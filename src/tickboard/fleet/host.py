@@ -20,8 +20,8 @@ GONE_INTERVALS, GONE_S = 3, 3.0
 EXPECTED_S = 10.0
 """A host that the wall knows from an earlier run has this many seconds to be heard from before it counts as gone."""
 
-MAX_METRICS = 200
-"""How many names of metrics are remembered of a host, and asked for."""
+MAX_FORMER = 200
+"""How many names of metrics that a host does not have any more are remembered, and asked for."""
 
 MAX_EARLY = 64
 """How many ticks may wait for their instant."""
@@ -73,6 +73,7 @@ class FollowedHost:
         metrics: the names of the metrics that it has or had, the newest last: a hole may have those of another board.
         series: the series of its ticks; the same object from tick to tick until it changes.
         made: its series on the wall, by their keys on the host.
+        kept: the keys of all its series on the wall, with those that it had before; some may have left.
         columns: the columns of its series on the wall that were not refused, in the order of its ticks.
         places: where their values are in its ticks; None: it is all of them.
         up: the column of its ``host_up``; -1: there is none.
@@ -105,6 +106,7 @@ class FollowedHost:
         self.metrics: dict[str, None] = {}
         self.series: tuple[WatchedSeries, ...] = ()
         self.made: dict[str, MadeSeries] = {}
+        self.kept: set[str] = set()
         self.columns: Columns = np.empty(0, np.intp)
         self.places: Columns | None = None
         self.up = -1
@@ -149,7 +151,8 @@ class FollowedHost:
         for metric in about.metrics:
             self.metrics.pop(metric.name, None)
             self.metrics[metric.name] = None
-        for name in list(self.metrics)[:-MAX_METRICS]:
+        former = list(self.metrics)[: len(self.metrics) - len({metric.name for metric in about.metrics})]
+        for name in former[:-MAX_FORMER]:
             del self.metrics[name]
 
     def fill(self, hole: Hole, elapsed: float) -> None:

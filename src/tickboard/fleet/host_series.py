@@ -7,7 +7,7 @@ cannot be shown at all is refused, and the host says so.
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -31,6 +31,9 @@ SOURCE = "hosts"
 MAX_HOST_SERIES = 1_000
 """The most series of one host: its overview. Further ones are refused."""
 
+MAX_KEPT_SERIES = 2 * MAX_HOST_SERIES
+"""The most series of one host with those that it had before and that have not left the wall yet."""
+
 UP = MetricInfo("host_up", "Hosts that are up", "", "gauge", [HOST], 0, 1)
 """The metric that says of each host whether it is there: 1 or 0."""
 
@@ -40,7 +43,7 @@ MAX_OWN_LABELS = 20
 MAX_NOTE = 500
 """The most characters of a note."""
 
-NOT_SHOWN, RENAMED, LABELS = "not shown", "renamed", "labels"
+NOT_SHOWN, NOT_FILLED, RENAMED, LABELS = "not shown", "not filled", "renamed", "labels"
 """What the notes of a host are about."""
 
 _UNUSABLE = re.compile(r"[^A-Za-z0-9_./-]+")
@@ -83,6 +86,7 @@ class HostSeries:
         changed = [key for key, made in host.made.items() if key in wanted and wanted[key] != made.described]
         self._intake.drop([made.column for key in changed if (made := host.made.pop(key)).column >= 0])
         self._clear([made.column for key, made in host.made.items() if key not in wanted])
+        self._forget_left(host)
         host.made = {
             key: before
             if (before := host.made.get(key)) is not None and before.column >= 0
@@ -96,24 +100,28 @@ class HostSeries:
         _note(host, RENAMED, [made.note for made in host.made.values() if made.column >= 0])
         host.use([host.made[one.key].column if one.key in host.made else REFUSED for one in series])
 
-    def column_of(self, host: FollowedHost, one: WatchedSeries) -> int:
-        """Return the column of a series of a host, which is made if the host had it once; `REFUSED` or below: none."""
-        if (made := host.made.get(one.key)) is not None:
-            return made.column
+    def columns_of(self, host: FollowedHost, series: Sequence[WatchedSeries]) -> list[int]:
+        """Return the columns of series of a host, which are made if the host had them once; below 0: none."""
         assert host.about is not None
-        metric = next((each for each in host.about.metrics if each.name == one.name), None)
-        return self._make(host, one.key, *self._described(host, one, metric)).column
+        metrics = {each.name: each for each in host.about.metrics}
+        self._forget_left(host)
+        found = [
+            host.made.get(one.key) or self._make(host, one.key, *self._described(host, one, metrics.get(one.name)))
+            for one in series
+        ]
+        _note(host, NOT_FILLED, [made.note for made in found if made.column < 0])
+        return [made.column for made in found]
 
     def remove(self, host: FollowedHost) -> None:
         """Remove all series of a host."""
         columns = [made.column for made in host.made.values()]
         self._intake.drop([column for column in (*columns, host.up) if column >= 0])
-        host.made, host.series, host.up = {}, (), -1
+        host.made, host.kept, host.series, host.up = {}, set(), (), -1
         host.use([])
 
     def again(self, host: FollowedHost) -> None:
         """Make the series of a host on another board, which replaces the one before."""
-        host.made, host.series, host.up = {}, (), -1
+        host.made, host.kept, host.series, host.up = {}, set(), (), -1
         host.use([])
         if host.about is not None:
             self._make_up(host)
@@ -137,8 +145,11 @@ class HostSeries:
     def _make(self, host: FollowedHost, key: str, metric: MetricInfo, labels: Labels) -> MadeSeries:
         """Make a series; its column is `REFUSED` if the wall cannot have it."""
         described = metric, labels
+        if key not in host.kept and len(host.kept) >= MAX_KEPT_SERIES:
+            why = f"it had {MAX_KEPT_SERIES} series lately, and no more are shown: change their labels less often"
+            return MadeSeries(REFUSED, described, why)
         try:
-            return MadeSeries(self._source.follow((host.name, key), metric, labels), described)
+            return self._made(host, key, MadeSeries(self._source.follow((host.name, key), metric, labels), described))
         except LimitError as error:
             return MadeSeries(REFUSED, described, str(error))
         except InputError as error:
@@ -147,7 +158,17 @@ class HostSeries:
                 column = self._source.follow((host.name, key), other, labels)
             except (InputError, LimitError):
                 return MadeSeries(REFUSED, described, str(error))
-            return MadeSeries(column, described, f"{_what(error)}: it is shown as {other.name}")
+            made = MadeSeries(column, described, f"{_what(error)}: it is shown as {other.name}")
+            return self._made(host, key, made)
+
+    @staticmethod
+    def _made(host: FollowedHost, key: str, made: MadeSeries) -> MadeSeries:
+        host.kept.add(key)
+        return made
+
+    def _forget_left(self, host: FollowedHost) -> None:
+        """Forget the series of a host that have left the wall."""
+        host.kept = {key for key in host.kept if (host.name, key) in self._source.known}
 
     def _clear(self, columns: Iterable[int]) -> None:
         """Clear the values of series that a host no longer sends; they leave after a while."""
