@@ -16,6 +16,12 @@ from tickboard.cli.main import app
 from tickboard.cli.serving_options import Options
 from tickboard.configuration.config import config_schema, parse_config
 from tickboard.expressions.expr import STATS
+from tickboard.fleet.follower import INTERRUPTED_INTERVALS, INTERRUPTED_S, UNSEEN_BEATS, UNSEEN_TICKS
+from tickboard.fleet.nats_connection import NatsConnection
+from tickboard.fleet.nats_link import MAX_HELD
+from tickboard.fleet.nats_options import NatsOptions, read_servers
+from tickboard.fleet.publisher import NAME
+from tickboard.problems import Problems
 from tickboard.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -113,3 +119,17 @@ def test_the_files_and_modules_that_a_page_names_exist(page: Path) -> None:
     # Names that begin with tickboard.host are subjects of NATS.
     for name in set(re.findall(r"`(tickboard(?:\.(?!hosts?\b)\w+)+)", text)) - formats:
         pkgutil.resolve_name(name)
+
+
+def test_every_problem_with_nats_is_in_the_docs() -> None:
+    connection = NatsConnection(NatsOptions(read_servers("nats://a", {})), "test", Problems(), "nothing is published")
+    text = (ROOT / "docs" / "publishing.md").read_text()
+    assert [source for source in (*connection._sources, NAME) if f"| `{source}` |" not in text] == []
+
+
+def test_the_docs_say_when_ticks_of_a_host_are_missing() -> None:
+    text = " ".join((ROOT / "docs" / "fleet-protocol.md").read_text().split())
+    assert (UNSEEN_BEATS, INTERRUPTED_INTERVALS, INTERRUPTED_S) == (3, 2, 0.5)
+    assert "No tick has arrived for more than two intervals and half a second" in text
+    assert f"Three beats in a row have a `seq` that is ahead of the newest tick by {UNSEEN_TICKS} or more" in text
+    assert f"keeps the newest {MAX_HELD} such messages" in text

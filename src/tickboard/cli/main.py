@@ -164,7 +164,8 @@ def follow(
     """Show other boards as hosts on one wall: tickboard follow http://web-1:3000 http://web-2:3000.
 
     A URL is that of a host's page, or of a NATS server, whose hosts are all followed: tickboard follow
-    nats://nats.example.com. ${NAME} in it is read from the environment. --config may name more hosts.
+    nats://nats.example.com. ${NAME} in it is read from the environment. --config may name more hosts. The first URL
+    names the files of the log of alerts and the history.
     """
     with imports():
         from tickboard.cli import serving

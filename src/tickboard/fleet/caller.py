@@ -1,4 +1,4 @@
-"""Who asks a host through a wall: whoever calls `tickboard.fleet.link.Link.asgi` puts it into the scope."""
+"""The caller of a host through a wall: callers of `tickboard.fleet.link.Link.asgi` put it into the scope."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ MAX_NAME = 200
 
 
 class Caller(Struct, frozen=True):
-    """Somebody who asks a host through a wall.
+    """A person who asks a host through a wall.
 
     Attributes:
         role: what they may do. A host allows no more than it allows the wall.

@@ -308,7 +308,7 @@ class Side:
         return frame
 
     def _grant(self) -> None:
-        """Let the other side send more, once half of the window is free."""
+        """Give the other side credit, once half of the window is free."""
         most = self._processed + WINDOW
         if most - self._may_receive < WINDOW // 2 or self.over.is_set():
             return

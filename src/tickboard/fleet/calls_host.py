@@ -57,7 +57,7 @@ Identify = Callable[[Scope, Caller], None]
 
 
 class HostCalls:
-    """Serves the calls to one host. Let a supervisor run `run` while the host publishes under its name.
+    """Serves the calls to one host. A supervisor keeps `run` running while the host publishes under its name.
 
     Args:
         connection: to NATS.

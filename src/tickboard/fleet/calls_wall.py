@@ -72,7 +72,7 @@ HEAD_S = 30.0
 
 
 class WallCalls:
-    """Makes the calls of one wall. Let a supervisor run `run`.
+    """Makes the calls of one wall. A supervisor keeps `run` running.
 
     Args:
         connection: to NATS.

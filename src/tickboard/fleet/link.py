@@ -56,22 +56,22 @@ class HostLinks(Protocol):
 
 
 class LinkListener(Protocol):
-    """Takes what links receive. Its methods are called in the event loop, return quickly, and raise nothing."""
+    """Receives what hosts send. Links call its methods in the event loop; they return quickly and raise nothing."""
 
     def introduced(self, link: Link, about: About) -> None:
-        """Take a host's description: before anything else that it sends, and whenever it has changed."""
+        """Receive a host's description: before anything else that it sends, and whenever it has changed."""
         ...
 
     def ticked(self, link: Link, tick: "Tick") -> None:
-        """Take a tick with the overview series, each once and in order; `Tick.missed` tells of holes."""
+        """Receive a tick with the overview series, each once and in order; `Tick.missed` counts those that are lost."""
         ...
 
     def amended(self, link: Link, tick: "Tick") -> None:
-        """Take late values of an earlier tick; NaN: unchanged."""
+        """Receive late values of an earlier tick; NaN: unchanged."""
         ...
 
     def heard(self, link: Link, seq: int, alerts: int, clock: float) -> None:
-        """Take a sign of life.
+        """Record that a host is alive.
 
         Args:
             link: from where.
@@ -82,9 +82,9 @@ class LinkListener(Protocol):
         ...
 
     def said_bye(self, link: Link) -> None:
-        """Take note that a host ends on purpose."""
+        """Record that a host ends on purpose."""
         ...
 
     def lost(self, link: Link, why: str) -> None:
-        """Take note that a host cannot be reached, in words for people."""
+        """Record that a host cannot be reached, and why, in words for people."""
         ...

@@ -71,7 +71,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Bye(msgspec.Struct, frozen=True):
-    """That a host ends on purpose, so that nobody has to be alarmed.
+    """That a host ends on purpose, which is no alarm.
 
     Attributes:
         id: the host's, as in `tickboard.wire.About`.

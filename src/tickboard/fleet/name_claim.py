@@ -66,6 +66,6 @@ class NameClaim:
             self._free_at = now + (self._patience_s if holds else LISTEN_S)
 
     def said_bye(self, now: float) -> None:
-        """Take note that the process that has the name has ended."""
+        """Record that the process that has the name has ended."""
         if not self.holds:
             self._free_at = now

@@ -1,7 +1,7 @@
 """A connection to NATS that lasts: it connects again for ever, and reports a problem while it cannot.
 
 Publishing never waits: messages wait in a bounded queue, and while there is no connection they are dropped, since what
-is sent are states, which somebody who missed them asks for. Each connection is made by a new client, so that nothing
+is sent are states, which a wall that missed them asks for. Each connection is made by a new client, so that nothing
 old is sent after an outage. Subscriptions last over connections. A server that stops answering is given up after
 `ANSWER_S`.
 
@@ -85,7 +85,7 @@ class Subscription:
 
 
 class NatsConnection:
-    """A connection to any of some NATS servers. Let a supervisor run `run`.
+    """A connection to one of several NATS servers. A supervisor keeps `run` running.
 
     Args:
         options: the servers, and what they are shown.

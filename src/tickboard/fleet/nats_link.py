@@ -75,7 +75,7 @@ class NatsLink:
 
 
 class NatsLinks:
-    """All hosts of one NATS server or cluster. Let a supervisor run `run`, and `calls.run`.
+    """All hosts of one NATS server or cluster. A supervisor keeps `run` and `calls.run` running.
 
     Args:
         connection: to NATS.
@@ -269,7 +269,7 @@ class _Host:
         self._decoder.connected()
 
     def leave(self) -> None:
-        """Take note that the process has ended on purpose: another one may have the name at once."""
+        """Release the name of a process that ended on purpose: another one may have it at once."""
         self.lose()
         self.id, self._since = "", 0.0
         self._calls.lost(self.link.name, "the host has ended")

@@ -1,6 +1,6 @@
 """``/hosts/NAME/``: the boards of the hosts that a wall follows, whole and live, at the wall's own address.
 
-The page is the wall's own, since a host's scripts could act for whoever looks at it. All that the page asks for passes
+The page is the wall's own, since a host's scripts could act for its viewer. All that the page asks for passes
 through the host's link: documents, the ticks, the alert stream, and what people do. The wall's gate and guard have
 checked the request before, and it reaches the host with the role of the viewer, and with the name.
 """
