@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from tests.fleet.following import CPU, CPU_SERIES, DISK, REQUESTS, START, FakeHost, FakeLink, Wall
 
 from tickboard.alerting.log import AlertLog, LogEvent
-from tickboard.client.decoder import WatchedSeries
+from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.errors import LiveHostError
 from tickboard.fleet import follower as module
 from tickboard.fleet import host_series
@@ -970,3 +970,71 @@ def test_ticks_are_read_again_when_the_clock_of_a_host_moves_by_an_interval() ->
         host.beat()
     assert host.host.clock.shift_ms == 1000
     assert list(host.host.holes) == [(last_ms - 1000, last_ms + 1)]
+
+
+@pytest.mark.parametrize("time", [-1e17, 1e17, math.inf, -math.inf, 253_402_300_000.0])
+def test_an_impossible_clock_is_ignored_and_noted_until_it_is_right(time: float) -> None:
+    wall, host = followed()
+    other = FakeHost(wall, "web-2", link=FakeLink("http://b"))
+    other.introduce()
+    for number in range(1, 4):
+        host.tick(wall.due + 1, number)
+        other.tick(wall.due + 1, number)
+        wall.follower.heard(host.link, host.seq, -1, time)
+        wall.tick()
+    assert wall.values(KEY)[1:] == [1, 2, 3]
+    assert wall.info("web-1").problem == "its clock is impossible, and ignored: set its clock"
+    assert wall.info("web-1").clock_s == 0
+    host.beat()
+    assert wall.info("web-1").problem == ""
+
+
+@pytest.mark.parametrize("time", [-1e17, math.nan, math.inf, 253_402_300_000.0])
+def test_ticks_of_an_impossible_time_are_ignored_and_noted_until_they_are_right(time: float) -> None:
+    wall, host = followed()
+    other = FakeHost(wall, "web-2", link=FakeLink("http://b"))
+    other.introduce()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    good = host.made(wall.due + 1, 5)
+    impossible = Tick(good.epoch, host.seq + 1, time, host.series, good.array.tobytes())
+    wall.follower.ticked(host.link, impossible)
+    wall.follower.amended(host.link, impossible)
+    other.tick(wall.due + 1, 7)
+    wall.tick()
+    assert wall.info("web-1").problem == "the times of its ticks are impossible, and ignored: set its clock"
+    assert (wall.values(KEY), wall.values('cpu_usage{host="web-2"}')[-1]) == ([None, 1, None], 7)
+    host.tick(wall.due + 1, 3)
+    wall.tick()
+    assert (wall.info("web-1").problem, wall.values(KEY)) == ("", [None, 1, None, 3])
+
+
+def test_a_host_or_a_wall_that_begins_with_1970_is_shown() -> None:
+    wall, host = followed(ahead_s=-56 * 365 * 86_400)
+    for number in range(1, 4):
+        host.tick(wall.due + 1, number)
+        wall.tick()
+        host.beat()
+    assert wall.values(KEY) == [None, 1, 2, 3]
+    assert wall.info("web-1").problem == ""
+
+
+def test_values_go_on_when_what_was_missing_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = Wall()
+    unused = cast("Any", None)
+    fleet = Fleet(FollowOptions(), wall.intake, wall.problems, 1000, unused, unused)
+    collected: list[float] = []
+    monkeypatch.setattr(fleet.follower, "collect", collected.append)
+
+    def fail() -> None:
+        raise OverflowError("too large")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(fleet._filler, "write", fail)
+        fleet.collect(1.0)
+        fleet.collect(2.0)
+    assert "too large" in wall.problems["filling holes"].message
+    assert wall.problems.failures["filling holes"] == 2
+    fleet.collect(3.0)
+    assert "filling holes" not in wall.problems
+    assert collected == [1.0, 2.0, 3.0]

@@ -22,7 +22,7 @@ from tickboard.fleet.wall_labels import HOST
 from tickboard.loop.supervisor import Supervisor
 from tickboard.metrics.intake import Intake
 from tickboard.output.secrets import public
-from tickboard.problems import Problems
+from tickboard.problems import Problems, described
 from tickboard.wire import HostList
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 KEEPING = "keeping the list of hosts"
 """The source of problems of the part that stores the hosts."""
+
+FILLING = "filling holes"
+"""The source of problems of writing what was missing."""
 
 
 class Fleet:
@@ -170,7 +173,12 @@ class Fleet:
 
     def collect(self, due: float) -> None:
         """Write the values of all hosts for the wall's tick that is due, and those that were missing before."""
-        self._filler.write()
+        try:
+            self._filler.write()
+        except Exception as error:  # noqa: BLE001  # what was missing before must not cost what is there now
+            self._problems.report(FILLING, described(error), error=error, kind=type(error))
+        else:
+            self._problems.clear(FILLING)
         self.follower.collect(due)
 
     def _completed(self) -> None:

@@ -15,7 +15,7 @@ It takes the wall's clock as functions, and does no I/O. Everything is called in
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import isfinite, isnan
 from typing import Literal
 
 import numpy as np
@@ -66,7 +66,11 @@ LEFT_S = 3_600.0
 INTERVALS_MS = (10, 3_600_000)
 """The shortest and the longest interval of a host."""
 
+MAX_AHEAD_S = 100 * 365 * 86_400.0
+"""How far a host's clock and the times of its ticks may be from the wall's clock. One of them may begin with 1970."""
+
 LIMIT, PROTOCOL_NOTE, TWICE, INTERVAL = "hosts", "protocol", "twice", "interval"
+CLOCK, TICK_TIMES = "clock", "times of ticks"
 
 
 class _Late(Struct):
@@ -167,6 +171,8 @@ class Follower:
         self._hear(host)
         if host.state != "live":
             self._set_state(host, "live", host.seen)
+        if not self._is_possible(host, TICK_TIMES, tick.time):
+            return
         if tick.series is not host.series and tick.series != host.series:
             self._series.bind(host, tick.series)
             self._columns = None
@@ -187,6 +193,8 @@ class Follower:
         if host is None or not host.clock.is_known or tick.series != host.series:
             return
         self._hear(host)
+        if not self._is_possible(host, TICK_TIMES, tick.time):
+            return
         instant_ms = host.instant_ms(round(tick.time * 1000))
         if instant_ms < self._next_ms:
             self._be_late(host, instant_ms, host.values_of(tick))
@@ -206,7 +214,7 @@ class Follower:
         self.on_heard(host.name, alerts)
         if host.state != "live":
             self._set_state(host, "live", host.seen)
-        if isfinite(clock):
+        if not isnan(clock) and self._is_possible(host, CLOCK, clock):
             was_known, shift_ms, ahead_s = host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s
             host.clock.compare(self._now() - clock, self._clock())
             if (host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s) != (was_known, shift_ms, ahead_s):
@@ -456,6 +464,13 @@ class Follower:
             if text:
                 host.notes[about] = text
             self.change(host)
+
+    def _is_possible(self, host: FollowedHost, about: str, time: float) -> bool:
+        """Return whether a host may have sent this time, in POSIX seconds, and note it if it is impossible."""
+        is_possible = abs(time - self._now()) <= MAX_AHEAD_S
+        what = "its clock is" if about == CLOCK else "the times of its ticks are"
+        self.note(host, about, "" if is_possible else f"{what} impossible, and ignored: set its clock")
+        return is_possible
 
     def _hear(self, host: FollowedHost) -> None:
         host.heard, host.seen = self._elapsed(), self._now()
