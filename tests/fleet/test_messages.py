@@ -3,7 +3,7 @@
 import pytest
 
 from tickboard.errors import InputError
-from tickboard.fleet.messages import check_name, host_in, subject
+from tickboard.fleet.messages import check_name, gone_s, host_in, subject
 
 
 @pytest.mark.parametrize("name", ["a", "web-1", "web-1.example.com", "A_b.c-9", "a" * 100])
@@ -23,3 +23,7 @@ def test_subjects() -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="use up to 100 letters, digits"):
         check_name(name)
+
+
+def test_a_host_is_gone_after_three_intervals_and_at_least_three_seconds() -> None:
+    assert [gone_s(interval_ms) for interval_ms in (0, 100, 1_000, 2_000, 60_000)] == [3, 3, 3, 6, 180]

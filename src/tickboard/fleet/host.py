@@ -12,10 +12,8 @@ from tickboard.expressions.alignment import Columns, Floats, Labels
 from tickboard.fleet.clock import HostClock
 from tickboard.fleet.holes import Hole, Holes
 from tickboard.fleet.link import Link
+from tickboard.fleet.messages import gone_s
 from tickboard.wire import About, HostInfo, HostState, MetricInfo, TimeRange, timestamp
-
-GONE_INTERVALS, GONE_S = 3, 3.0
-"""A host that has been silent for the longer of these is gone."""
 
 EXPECTED_S = 10.0
 """A host that the wall knows from an earlier run has this many seconds to be heard from before it counts as gone."""
@@ -138,7 +136,7 @@ class FollowedHost:
         """After how many seconds of silence it is gone."""
         if self.state == "waiting":
             return EXPECTED_S
-        return max(GONE_INTERVALS * self.interval_ms / 1000, GONE_S)
+        return gone_s(self.interval_ms)
 
     @property
     def filling(self) -> Hole | None:

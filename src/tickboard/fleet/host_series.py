@@ -16,7 +16,7 @@ from tickboard.client.decoder import WatchedSeries
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Labels
 from tickboard.fleet.host import FollowedHost, MadeSeries
-from tickboard.fleet.wall_labels import HOST, wall_labels
+from tickboard.fleet.wall_labels import HOST, MAX_OWN_LABELS, wall_labels
 from tickboard.metrics.cleaning import MAX_LABEL_VALUE, MAX_NAME
 from tickboard.metrics.declarations import is_label
 from tickboard.metrics.intake import Intake
@@ -36,9 +36,6 @@ MAX_KEPT_SERIES = 2 * MAX_HOST_SERIES
 
 UP = MetricInfo("host_up", "Hosts that are up", "", "gauge", [HOST], 0, 1)
 """The metric that says of each host whether it is there: 1 or 0."""
-
-MAX_OWN_LABELS = 20
-"""The most labels of a host's own."""
 
 MAX_NOTE = 500
 """The most characters of a note."""

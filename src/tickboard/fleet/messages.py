@@ -28,6 +28,9 @@ HOSTS = "tickboard.hosts"
 BEAT_S = 1.0
 """Seconds between two beats."""
 
+GONE_INTERVALS, GONE_S = 3, 3.0
+"""A host that has been silent for the longer of these is gone."""
+
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 """The form of a host's name."""
 
@@ -78,6 +81,11 @@ class Bye(msgspec.Struct, frozen=True):
     """
 
     id: str
+
+
+def gone_s(interval_ms: int) -> float:
+    """Return after how many seconds of silence a host with this interval, milliseconds, is gone."""
+    return max(GONE_INTERVALS * interval_ms / 1000, GONE_S)
 
 
 def check_name(name: str) -> str:

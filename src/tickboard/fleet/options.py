@@ -18,15 +18,11 @@ from tickboard.errors import InputError
 from tickboard.expressions.alignment import Labels
 from tickboard.fleet.messages import NAME, check_name
 from tickboard.fleet.nats_options import NatsAddress, NatsOptions, read_servers
+from tickboard.fleet.wall_labels import HOST, MAX_OWN_LABELS
 from tickboard.output.secrets import public
 
 NONE = "none"
 """In place of a URL: nothing is published."""
-
-HOST = "host"
-"""The label that a wall adds to each series: the host's name."""
-
-MAX_LABELS = 20
 
 MAX_LABEL_TEXT = 200
 
@@ -126,8 +122,8 @@ def _read_name(value: object) -> str:
 def _read_labels(value: object) -> Labels:
     if not isinstance(value, Mapping):
         raise InputError('give names and values such as {"env": "prod"}')
-    if len(value) > MAX_LABELS:
-        raise InputError(f"{len(value)} labels: give up to {MAX_LABELS}")
+    if len(value) > MAX_OWN_LABELS:
+        raise InputError(f"{len(value)} labels: give up to {MAX_OWN_LABELS}")
     for name, text in value.items():
         if not isinstance(name, str) or not _LABEL.fullmatch(name):
             raise InputError(

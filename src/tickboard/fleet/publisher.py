@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from tickboard.fleet.calls_host import HostCalls
 from tickboard.fleet.feed import Feed
-from tickboard.fleet.messages import BEAT_S, HOSTS, Beat, Bye, Claim, subject
+from tickboard.fleet.messages import BEAT_S, HOSTS, Beat, Bye, Claim, gone_s, subject
 from tickboard.fleet.name_claim import NameClaim
 from tickboard.fleet.nats_connection import ANSWER_S, PING_S, NatsConnection
 from tickboard.hub.hub import Hub
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 NAME = "NATS: name"
 """The source of the problem that another process has the name."""
-
-GONE_S = 3.0
-"""After this time without a beat, or after three intervals if they take longer, a host counts as gone."""
 
 AGAIN_S = 0.5
 """Seconds between two descriptions, however often walls ask for them."""
@@ -270,7 +267,7 @@ class Publisher:
 
     @property
     def _patience_s(self) -> float:
-        return max(3 * self._board.interval_ms / 1000, GONE_S)
+        return gone_s(self._board.interval_ms)
 
     def _subject(self, *parts: str) -> str:
         return subject(self._name, *parts)

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 HOST = "host"
 """The label with the host's name."""
 
+MAX_OWN_LABELS = 20
+"""The most labels of a host's own."""
+
 
 def wall_labels(host: str, own: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
     """Return the labels on a wall of what has these labels on its host.
