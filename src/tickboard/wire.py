@@ -634,7 +634,8 @@ class Health(msgspec.Struct, frozen=True):
     ``failing``, with status 503: no tick was published for three intervals and at least three seconds.
     ``degraded``, with status 200: there is a problem, but ticks are published. All counts are since the start.
     ``delivery_ms`` is how long it took to write the last tick to all viewers. ``history`` is null if there is no
-    history, and ``remote_write`` and ``nats`` if they are not used.
+    history, and ``remote_write`` and ``nats`` if they are not used. ``host_values_dropped`` counts the late values of
+    hosts for which the board has no tick; it is null if it follows none.
     """
 
     status: HealthStatus
@@ -658,6 +659,7 @@ class Health(msgspec.Struct, frozen=True):
     history: HistoryHealth | None = None
     remote_write: RemoteWriteHealth | None = None
     nats: NatsHealth | None = None
+    host_values_dropped: int | None = None
 
 
 class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -20,11 +20,13 @@ class Vitals(Struct, frozen=True):
         ticks_skipped: ticks that could not be made in time, since the start.
         silent_s: seconds since the last tick was published, or since the start; 0 while the board does not run.
         interval_s: seconds between two ticks.
+        host_values_dropped: late values of hosts for which there was no tick; None: it follows no hosts.
     """
 
     ticks_skipped: int = 0
     silent_s: float = 0.0
     interval_s: float = 1.0
+    host_values_dropped: int | None = None
 
     @property
     def failing(self) -> bool:

@@ -371,12 +371,12 @@ class RunningBoard:
             await self._recorder.close()
 
     def _vitals(self) -> Vitals:
-        interval_s = self.settings.interval_ms / 1000
-        if (runner := self._runner) is None:
-            return Vitals(self._ticks_skipped, 0.0, interval_s)
-        return Vitals(
-            self._ticks_skipped + runner.ticks_skipped, max(0.0, time.monotonic() - runner.published), interval_s
-        )
+        skipped, silent_s = self._ticks_skipped, 0.0
+        if (runner := self._runner) is not None:
+            skipped += runner.ticks_skipped
+            silent_s = max(0.0, time.monotonic() - runner.published)
+        dropped = None if self.fleet is None else self.fleet.follower.dropped
+        return Vitals(skipped, silent_s, self.settings.interval_ms / 1000, dropped)
 
 
 def _engine(declared: BoardSpec, settings: Settings, epoch: str, alert_log: AlertLog) -> Engine:

@@ -112,6 +112,21 @@ def test_a_board_without_sources_has_no_sample_counters() -> None:
     assert "tickboard_samples" not in exposition(families(board.hub, board.intake, Vitals()))
 
 
+async def test_the_late_values_of_hosts_that_had_no_tick_are_counted_on_a_wall() -> None:
+    for hosts, dropped in (["http://127.0.0.1:9"], 7), ([], None):
+        board = Board()
+        if hosts:
+            board.follow(*hosts)
+        board.prepare(Settings())
+        running = board._require_live()
+        if running.fleet is not None:
+            running.fleet.follower.dropped = 7
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(running.app), base_url="http://wall") as client:
+            assert (await client.get("/api/health")).json()["host_values_dropped"] == dropped
+            text = (await client.get("/metrics")).text
+        assert ("\ntickboard_host_values_dropped_total 7\n" in text) is bool(hosts)
+
+
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_the_metrics_of_history_are_exposed_if_there_is_one(openmetrics: bool) -> None:
     board = Board()

@@ -147,6 +147,7 @@ def families(hub: Hub, intake: Intake, vitals: Vitals, kept: HistoryStatus | Non
         *_history(kept),
         *_remote_write(traffic.remote_written),
         *_nats(traffic.published),
+        *_hosts(vitals.host_values_dropped),
         *_sources(intake),
     ]
 
@@ -230,6 +231,13 @@ def _nats(published: NatsTraffic | None) -> list[Family]:
             [((("result", result),), getattr(published, result)) for result in results],
         ),
     ]
+
+
+def _hosts(dropped: int | None) -> list[Family]:
+    """Return the counters of the hosts that the board follows; nothing if it follows none."""
+    if dropped is None:
+        return []
+    return [_counter("host_values_dropped", "Late values of hosts for which the board has no tick.", dropped)]
 
 
 def _remote_write(written: RemoteWritten | None) -> list[Family]:

@@ -105,6 +105,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
                     _history_health(kept.status()) if (kept := history()) is not None and kept.is_open else None,
                     None if (written := traffic.remote_written) is None else _remote_write(written, time.time()),
                     None if traffic.published is None else NatsHealth(**structs.asdict(traffic.published)),
+                    now.host_values_dropped,
                 )
             ),
             code,
