@@ -679,6 +679,23 @@ def test_another_board_goes_on_with_the_hosts() -> None:
     assert list(after.source("hosts").known) == [("web-1", "")]
 
 
+@pytest.mark.parametrize("late_s", [0, 2])
+def test_values_that_wait_while_the_board_is_replaced_are_read_again(late_s: int) -> None:
+    wall, host = followed()
+    for _ in range(3):
+        wall.tick()
+    host.tick(wall.due - 3, 1)
+    wall.tick()
+    assert not host.host.holes
+    at = wall.due + 1 - late_s
+    host.host.ticked_ms = 0
+    host.tick(at, 2)
+    wall.follower.bind(Intake(Registry()))
+    assert host.host.holes.span is not None
+    start_ms, end_ms = host.host.holes.span
+    assert start_ms < at * 1000 < end_ms
+
+
 # --- lists ---
 
 

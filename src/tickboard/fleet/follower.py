@@ -268,9 +268,13 @@ class Follower:
     def bind(self, intake: Intake) -> None:
         """Go on with the intake of another board, which replaces the one before."""
         self._intake, self._series = intake, HostSeries(intake)
-        self._late, self._late_ticks = {}, 0
+        first_ms = min(self._late, default=self._next_ms)
         for host in self.hosts.values():
+            if self._late or host.row is not host.nothing:
+                # Values that are not written yet are for columns of the board before: read them again.
+                self._add_hole(host, first_ms - host.clock.shift_ms - host.interval_ms, host.ticked_ms + 1)
             self._series.again(host)
+        self._late, self._late_ticks = {}, 0
         self._columns = None
 
     @property
