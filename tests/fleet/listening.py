@@ -19,6 +19,7 @@ class Listener:
         ticks: the ticks.
         late: the amended ticks.
         beats: the signs of life: seq, number of the newest alert event, and clock.
+        rivals: where other processes run that want a host's name.
         reasons: why hosts were lost.
         by_host: the names of the hosts of the ticks.
     """
@@ -31,6 +32,7 @@ class Listener:
         self.beats: list[tuple[int, int, float]] = []
         self.reasons: list[str] = []
         self.links: list[Link] = []
+        self.rivals: list[str | None] = []
 
     def introduced(self, link: Link, about: About) -> None:
         self.events.append("introduced")
@@ -47,6 +49,9 @@ class Listener:
 
     def heard(self, link: Link, seq: int, alerts: int, clock: float) -> None:
         self.beats.append((seq, alerts, clock))
+
+    def contested(self, link: Link, place: str | None) -> None:
+        self.rivals.append(place)
 
     def said_bye(self, link: Link) -> None:
         self.events.append("said_bye")

@@ -443,6 +443,19 @@ def test_two_hosts_of_one_name_are_told_apart_and_the_second_waits_until_the_fir
     assert "another host has its name" in wall.info("web-1").problem
 
 
+def test_a_host_says_that_another_process_wants_its_name() -> None:
+    wall, host = followed()
+    wall.follower.contested(FakeLink(), "elsewhere")
+    wall.follower.contested(host.link, "web-9, process 3")
+    assert wall.info("web-1").problem == (
+        "another process (web-9, process 3) wants to publish under its name: give one of them another name"
+    )
+    wall.follower.contested(host.link, "")
+    assert "another process wants" in wall.info("web-1").problem
+    wall.follower.contested(host.link, None)
+    assert wall.info("web-1").problem == ""
+
+
 def test_a_host_that_is_followed_twice_says_so() -> None:
     wall, host = followed()
     FakeHost(wall, link=FakeLink("nats://b", "nats")).introduce()

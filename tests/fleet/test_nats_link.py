@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import signal
 import struct
 import time
@@ -20,10 +21,10 @@ from tests.serving import serve
 
 from tickboard import Board
 from tickboard.fleet import nats_connection as connecting
-from tickboard.fleet import nats_link
+from tickboard.fleet import nats_link, tick_check
 from tickboard.fleet.asking import fetch
 from tickboard.fleet.calls_host import HostCalls
-from tickboard.fleet.messages import HOSTS, Beat, Bye, subject
+from tickboard.fleet.messages import HOSTS, Beat, Bye, Claim, subject
 from tickboard.fleet.nats_connection import NatsConnection
 from tickboard.fleet.nats_link import NatsLinks
 from tickboard.problems import Problems
@@ -222,8 +223,12 @@ class FakeHost:
             ).encode(),
         )
 
-    def tick(self, seq: int, layout: int = 1, kind: int = 2) -> None:
-        self.send("overview", struct.pack("<BBHIQdd", kind, 0, 0, layout, seq, seq * 1000.0, 1.0))
+    def tick(self, seq: int, layout: int = 1, kind: int = 2, *, at: float | None = None) -> None:
+        time_ms = 1000.0 * (seq if at is None else at)
+        self.send("overview", struct.pack("<BBHIQdd", kind, 0, 0, layout, seq, time_ms, 1.0))
+
+    def claim(self, since: float, place: str = "") -> None:
+        self.send("claim", encode(Claim("i", since, place, holds=False)))
 
 
 @contextlib.asynccontextmanager
@@ -275,9 +280,27 @@ async def test_a_host_that_is_not_known_is_asked_for(server: NatsServer) -> None
         sends: list[Callable[[], None]] = [host.beat, partial(host.tick, 1), partial(host.series, 1)]
         for send in sends:
             asked = host.asked
-            send()
-            await until(lambda asked=asked: host.asked > asked)  # type: ignore[misc]
+            while host.asked == asked:
+                send()
+                await asyncio.sleep(0.05)
     assert wall.events == []
+
+
+async def test_a_host_whose_description_is_of_no_use_does_not_make_all_describe_themselves_for_ever(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats_link, "ASK_AGAIN_S", 0.01)
+    async with fake(server) as (wall, host):
+        began, asked = time.monotonic(), host.asked
+        while time.monotonic() < began + 0.64 or not host.asked > asked:
+            host.send("about", b"{}")
+            host.beat()
+            host.tick(1)
+            await asyncio.sleep(0.01)
+        passed = time.monotonic() - began
+        assert wall.events == []
+        # After 0.01, 0.02, 0.04 … s, for its beats and for its ticks; at each of 64 chances otherwise.
+        assert host.asked - asked <= 2 * (2 + math.log2(passed / 0.01))
 
 
 async def test_a_second_process_is_ignored_while_the_first_lives(
@@ -300,6 +323,79 @@ async def test_a_second_process_is_ignored_while_the_first_lives(
         host.beat("other", seq=100)
         await until(lambda: wall.beats[-1][0] == 100)
     assert [about.id for about in wall.abouts] == ["i", "other"]
+
+
+async def test_ticks_of_another_process_with_the_same_layout_are_not_those_of_the_host(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        host.about(layout=1)
+        host.beat(seq=1)
+        host.tick(1)
+        host.tick(1_000, at=1.5)
+        host.tick(900, kind=3, at=1)
+        host.tick(2)
+        await until(lambda: len(wall.ticks) == 2)
+        host.beat(seq=1_000)
+        host.tick(1_001, at=3)
+        await until(lambda: len(wall.ticks) == 3)
+    assert ([tick.seq for tick in wall.ticks], wall.late) == ([1, 2, 1_001], [])
+
+
+async def test_ticks_begin_anew_if_the_newest_was_of_another_process(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tick_check, "BEHIND_S", 0.0)
+    async with fake(server) as (wall, host):
+        host.about(layout=1)
+        host.tick(1_000, at=1.5)
+        await until(lambda: wall.ticks)
+        host.tick(2)
+        host.beat(seq=2)
+        await until(lambda: wall.beats)
+        host.tick(3)
+        await until(lambda: len(wall.ticks) == 2)
+    assert [tick.seq for tick in wall.ticks] == [1_000, 3]
+
+
+async def taken(wall: Wall, send: Callable[[], None]) -> None:
+    """Send a message of a host, and wait until it was taken: subjects overtake each other."""
+    received = wall.connection.counts.received
+    send()
+    await until(lambda: wall.connection.counts.received > received)
+
+
+async def test_another_process_that_wants_the_name_is_noted_while_both_are_there(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake(server) as (wall, host):
+        claim = partial(host.claim, 5.0)
+        sends: list[Callable[[], None]] = [claim, host.about, host.beat, claim, partial(host.claim, 9.0, "web-9")]
+        for send in sends:
+            await taken(wall, send)
+        assert wall.rivals == []
+        await taken(wall, host.beat)
+        assert wall.rivals == ["web-9"]
+        for since in (9.0, 10.0):
+            await taken(wall, partial(host.beat, "other", since=since))
+            await taken(wall, host.beat)
+        assert wall.rivals[1:] == [""]
+        monkeypatch.setattr(nats_link, "GONE_S", 0.0)
+        monkeypatch.setattr(nats_link, "GONE_INTERVALS", 0)
+        sends = [host.about, host.beat, partial(host.send, "claim", b"{}"), host.beat]
+        for send in sends:
+            await taken(wall, send)
+    assert wall.rivals[2:] == [None]
+
+
+async def test_a_process_that_takes_the_name_over_is_no_other(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        restarted = partial(host.beat, since=6.0)
+        described = partial(host.about, started="later")
+        sends: list[Callable[[], None]] = [host.about, host.beat, partial(host.claim, 6.0), restarted]
+        sends += [described, restarted]
+        for send in sends:
+            await taken(wall, send)
+        assert len(wall.beats) == 2
+    assert wall.rivals == []
 
 
 async def test_a_process_that_is_restarted_describes_its_series_again(server: NatsServer) -> None:

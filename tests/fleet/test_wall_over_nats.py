@@ -51,6 +51,18 @@ def test_every_host_that_publishes_is_followed_and_can_be_asked(tmp_path: Path) 
         wait_for(lambda: states(wall) == {"web-1": "left"}, wall.output)
 
 
+def test_two_hosts_of_one_name_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "board.py"
+    file.write_text(BOARD)
+    arguments = ("run", str(file), "--name", "web-1", "--nats")
+    with nats_server() as nats, serve("follow", nats.url) as wall, serve(*arguments, nats.url):
+        wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
+        with serve(*arguments, nats.url):
+            wait_for(lambda: "wants to publish under its name" in problem(wall), wall.output)
+        wait_for(lambda: problem(wall) == "", wall.output)
+        assert states(wall) == {"web-1": "live"}
+
+
 def test_a_host_that_was_forgotten_while_it_was_gone_comes_back(tmp_path: Path) -> None:
     file = tmp_path / "board.py"
     file.write_text(BOARD)
@@ -108,6 +120,11 @@ def test_a_wall_and_a_host_use_tls(tmp_path: Path) -> None:
         ):
             wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
             assert not wall.json("/api/health")["reasons"]
+
+
+def problem(wall: Server) -> str:
+    [host] = wall.json("/api/hosts")["hosts"]
+    return str(host.get("problem", ""))
 
 
 def values(wall: Server) -> list[list[object]]:

@@ -239,6 +239,11 @@ class Decoder:
         """The number of the layout that binary messages have to have; None: none was described yet."""
         return None if self._layout is None else self._layout.number
 
+    @property
+    def epoch(self) -> str:
+        """The epoch of the ticks in the next binary messages; "": no layout was described yet."""
+        return "" if self._layout is None else self._layout.epoch
+
     def connected(self) -> None:
         """Forget the layout of the last connection; the position is kept."""
         self._layout = None
@@ -363,6 +368,25 @@ class Decoder:
         if begin < len(times) or self._seen is None:
             self._seen = layout.epoch, first + len(times) - 1
         return _ticks(layout, first, times, rows, range(begin, len(times)), missed, fresh)
+
+
+def newest_in(message: bytes) -> tuple[int, float] | None:
+    """Return the seq of the newest tick in a binary message, and its time in milliseconds.
+
+    Returns:
+        None: there is none, or the message is too short to say.
+    """
+    kind = message[:1]
+    if kind in {bytes((_TICK,)), bytes((_AMENDED,))} and len(message) >= _TICK_HEADER.size:
+        _, _, _, _, seq, time = _TICK_HEADER.unpack_from(message)
+        return seq, time
+    if kind != bytes((_WINDOW,)) or len(message) < _WINDOW_HEADER.size:
+        return None
+    _, _, _, _, first, count, _ = _WINDOW_HEADER.unpack_from(message)
+    if not count or len(message) < _WINDOW_HEADER.size + 8 * count:
+        return None
+    (time,) = _VALUE.unpack_from(message, _WINDOW_HEADER.size + 8 * (count - 1))
+    return first + count - 1, time
 
 
 def _ticks(

@@ -69,7 +69,7 @@ INTERVALS_MS = (10, 3_600_000)
 MAX_AHEAD_S = 100 * 365 * 86_400.0
 """How far a host's clock and the times of its ticks may be from the wall's clock. One of them may begin with 1970."""
 
-LIMIT, PROTOCOL_NOTE, TWICE, INTERVAL = "hosts", "protocol", "twice", "interval"
+LIMIT, PROTOCOL_NOTE, TWICE, CONTESTED, INTERVAL = "hosts", "protocol", "twice", "contested", "interval"
 CLOCK, TICK_TIMES = "clock", "times of ticks"
 
 
@@ -224,6 +224,13 @@ class Follower:
                 self.on_change(host)
             self._place_early(host)
             self._see_unseen(host, seq, round(clock * 1000))
+
+    def contested(self, link: Link, place: str | None) -> None:
+        """Take note that another process uses a host's name, or wants to."""
+        if (host := self._of_link.get(link)) is not None:
+            where = f" ({place})" if place else ""
+            text = f"another process{where} wants to publish under its name: give one of them another name"
+            self.note(host, CONTESTED, "" if place is None else text)
 
     def said_bye(self, link: Link) -> None:
         """Take note that a host ends on purpose."""

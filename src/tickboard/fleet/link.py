@@ -81,6 +81,15 @@ class LinkListener(Protocol):
         """
         ...
 
+    def contested(self, link: Link, place: str | None) -> None:
+        """Take note that another process uses the host's name, or wants to.
+
+        Args:
+            link: to the host that has the name.
+            place: where the other one runs; empty: unknown; None: there is none any more.
+        """
+        ...
+
     def said_bye(self, link: Link) -> None:
         """Record that a host ends on purpose."""
         ...

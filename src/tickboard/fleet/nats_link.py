@@ -2,7 +2,7 @@
 
 A host publishes its description, the messages of `tickboard.v2`, a beat every second, and a goodbye, each on a subject
 of its own (`tickboard.fleet.messages`). A lost message is a hole, which the listener fills. What a host sends that
-cannot be understood is dropped and logged once.
+cannot be understood is dropped and logged once. Claims of other processes to the name of a host are noted.
 """
 
 import asyncio
@@ -20,9 +20,12 @@ from tickboard.client.decoder import Decoder, ProtocolError, Tick, WatchedSeries
 from tickboard.fleet.calls import Subscribable
 from tickboard.fleet.calls_wall import WallCalls
 from tickboard.fleet.link import LinkListener
-from tickboard.fleet.messages import HOSTS, Beat, Bye, host_in, subject
+from tickboard.fleet.messages import HOSTS, Beat, Bye, Claim, host_in, subject
+from tickboard.fleet.missing_descriptions import MissingDescriptions
+from tickboard.fleet.tick_check import TickCheck
 from tickboard.metrics.selectors import Selectors
 from tickboard.output.logs import log
+from tickboard.output.text import one_line
 from tickboard.problems import Reporter
 from tickboard.wire import About, SeriesList, encode
 
@@ -50,7 +53,10 @@ KINDS = frozenset({b"\x01", b"\x02", b"\x03"})
 _LAYOUT = slice(4, 8)
 """Where a binary message has the number of its layout."""
 
-T = TypeVar("T", About, Beat, Bye)
+MAX_PLACE = 200
+"""The most characters of where another process runs."""
+
+T = TypeVar("T", About, Beat, Claim, Bye)
 
 
 class NatsLink:
@@ -97,12 +103,13 @@ class NatsLinks:
         self._metrics = metrics
         self._hosts: dict[str, _Host] = {}
         self._wants = asyncio.Event()
+        self._missing = MissingDescriptions(ASK_AGAIN_S, ASK_S)
         connection.watch(self._connection_changed)
 
     async def run(self) -> None:
         """Follow the hosts until cancelled."""
-        takes = (self._take_about, self._take_ticks, self._take_beat, self._take_bye)
-        kinds = ("about", "ticks" if self._metrics else "overview", "beat", "bye")
+        takes = (self._take_about, self._take_ticks, self._take_beat, self._take_claim, self._take_bye)
+        kinds = ("about", "ticks" if self._metrics else "overview", "beat", "claim", "bye")
         taking = [self._connection.subscribe(subject("*", kind), take) for kind, take in zip(kinds, takes, strict=True)]
         try:
             while True:
@@ -125,6 +132,7 @@ class NatsLinks:
             self._problems.clear(LIMIT, "there is room again")
 
     def _connection_changed(self, connected: bool) -> None:
+        self._missing.clear()
         if connected:
             self._connection.publish(HOSTS, b"")
             return
@@ -147,21 +155,35 @@ class NatsLinks:
                 host.describe(about, self._now())
 
     def _take_ticks(self, received: str, content: bytes, _: str) -> None:
-        host = self._hosts.get(host_in(received))
+        name = host_in(received)
+        host = self._hosts.get(name)
         if host is None:
-            self._wants.set()
+            self._need(name, "ticks", is_known=False)
             return
         with self._complaining(host):
-            if not host.take(content):
-                self._wants.set()
+            self._need(name, "ticks", is_known=host.take(content))
 
     def _take_beat(self, received: str, content: bytes, _: str) -> None:
         name = host_in(received)
         beat, host = self._decoded(name, content, Beat), self._hosts.get(name)
         if beat is None:
             return
-        if host is None or not host.beat(beat, self._now()):
+        self._need(name, "beats", is_known=host is not None and host.beat(beat, self._now()))
+
+    def _need(self, name: str, what: str, *, is_known: bool) -> None:
+        """Take note whether something of a host was understood; if not, ask for its description, unless just asked."""
+        if is_known:
+            self._missing.has(name, what)
+            return
+        is_wanted = name in self._hosts or len(self._hosts) < MAX_LINKS
+        if is_wanted and self._missing.ask(name, what, self._now()):
             self._wants.set()
+
+    def _take_claim(self, received: str, content: bytes, _: str) -> None:
+        name = host_in(received)
+        claim, host = self._decoded(name, content, Claim), self._hosts.get(name)
+        if claim is not None and host is not None:
+            host.rival(claim.since, one_line(claim.place, MAX_PLACE), self._now())
 
     def _take_bye(self, received: str, content: bytes, _: str) -> None:
         name = host_in(received)
@@ -236,6 +258,14 @@ class _Choice:
         return replace(tick, series=self._some, data=data, columns=self._columns)
 
 
+class _Rival(msgspec.Struct, frozen=True):
+    """Another process that wants the name of a host; see `_Host.rival`."""
+
+    since: float
+    place: str
+    heard: float
+
+
 class _Host:
     """What was received from one host.
 
@@ -261,6 +291,9 @@ class _Host:
         self._held: deque[bytes] = deque(maxlen=MAX_HELD)
         self._metrics = metrics
         self._choice: _Choice | None = None
+        self._check = TickCheck()
+        self._rival: _Rival | None = None
+        self._said_of_rival: str | None = None
 
     def lose(self) -> None:
         """Forget what has to be said again, since messages may be lost."""
@@ -287,6 +320,7 @@ class _Host:
             self.lose()
             self.id, self._since = about.id, 0.0
         self._heard = now
+        self._check.interval_ms = max(1, about.interval_ms)
         self._patience_s = max(GONE_S, GONE_INTERVALS * about.interval_ms / 1000)
         if self._metrics:
             # These ticks have all series, which the host lists among them.
@@ -320,9 +354,12 @@ class _Host:
             return False
         if self._decoder.layout != number:
             self._decoder.receive(encode(self._series).decode())
+        if self._check.doubts(content, self._decoder.epoch):
+            return True
         if (late := self._decoder.amended(content)) is not None:
             self._listener.amended(self.link, self._chosen(late))
         for tick in self._decoder.receive(content):
+            self._check.took(tick)
             self._listener.ticked(self.link, self._chosen(tick))
         return True
 
@@ -332,6 +369,7 @@ class _Host:
     def beat(self, beat: Beat, now: float) -> bool:
         """Take a beat; return False if the description is needed."""
         if beat.id != self.id:
+            self.rival(beat.since, "", now)
             return self._lives(now)
         is_restarted = self._since not in {0.0, beat.since}
         self._since, self._heard = beat.since, now
@@ -339,9 +377,35 @@ class _Host:
             # Its layouts are numbered anew.
             self.lose()
             self._calls.lost(self.link.name, "the host was restarted")
+        if self._check.beat(beat, now):
+            # The list of series is kept, and so is the number that it has.
+            self._decoder = Decoder()
         if self.is_introduced:
+            self._see_rival(now)
             self._listener.heard(self.link, beat.seq, beat.alerts, beat.time)
         return self.is_introduced
+
+    def rival(self, since: float, place: str, now: float) -> None:
+        """Take note that a process wants the host's name; it may be the one that has it.
+
+        Args:
+            since: since when, POSIX seconds.
+            place: where it runs; empty: unknown.
+            now: when that was heard.
+        """
+        if since != self._since:
+            same = self._rival is not None and self._rival.since == since
+            self._rival = _Rival(since, place or (self._rival.place if same and self._rival else ""), now)
+
+    def _see_rival(self, now: float) -> None:
+        """Say when there is another process that wants the name, while this one has it, and when there is none."""
+        rival = self._rival
+        if rival is not None and (rival.since == self._since or now - rival.heard >= self._patience_s):
+            rival = self._rival = None
+        place = None if rival is None else rival.place
+        if place != self._said_of_rival:
+            self._said_of_rival = place
+            self._listener.contested(self.link, place)
 
     def _lives(self, now: float) -> bool:
         """Return whether the process that has the name was heard from lately."""
