@@ -20,8 +20,8 @@ from tests.nats_servers import NatsServer, nats_server
 from tests.serving import serve
 
 from tickboard import Board
+from tickboard.fleet import messages, nats_link, tick_check
 from tickboard.fleet import nats_connection as connecting
-from tickboard.fleet import nats_link, tick_check
 from tickboard.fleet.asking import fetch
 from tickboard.fleet.calls_host import HostCalls
 from tickboard.fleet.messages import HOSTS, Beat, Bye, Claim, subject
@@ -316,8 +316,8 @@ async def test_a_second_process_is_ignored_while_the_first_lives(
         await until(lambda: len(wall.beats) == 2)
         assert ([about.id for about in wall.abouts], [seq for seq, *_ in wall.beats]) == (["i"], [1, 2])
         assert "said_bye" not in wall.events
-        monkeypatch.setattr(nats_link, "GONE_S", 0.0)
-        monkeypatch.setattr(nats_link, "GONE_INTERVALS", 0)
+        monkeypatch.setattr(messages, "GONE_S", 0.0)
+        monkeypatch.setattr(messages, "GONE_INTERVALS", 0)
         host.about()
         host.about("other")
         host.beat("other", seq=100)
@@ -378,8 +378,8 @@ async def test_another_process_that_wants_the_name_is_noted_while_both_are_there
             await taken(wall, partial(host.beat, "other", since=since))
             await taken(wall, host.beat)
         assert wall.rivals[1:] == [""]
-        monkeypatch.setattr(nats_link, "GONE_S", 0.0)
-        monkeypatch.setattr(nats_link, "GONE_INTERVALS", 0)
+        monkeypatch.setattr(messages, "GONE_S", 0.0)
+        monkeypatch.setattr(messages, "GONE_INTERVALS", 0)
         sends = [host.about, host.beat, partial(host.send, "claim", b"{}"), host.beat]
         for send in sends:
             await taken(wall, send)

@@ -20,7 +20,7 @@ from tickboard.client.decoder import Decoder, ProtocolError, Tick, WatchedSeries
 from tickboard.fleet.calls import Subscribable
 from tickboard.fleet.calls_wall import WallCalls
 from tickboard.fleet.link import LinkListener
-from tickboard.fleet.messages import HOSTS, Beat, Bye, Claim, host_in, subject
+from tickboard.fleet.messages import HOSTS, Beat, Bye, Claim, gone_s, host_in, subject
 from tickboard.fleet.missing_descriptions import MissingDescriptions
 from tickboard.fleet.tick_check import TickCheck
 from tickboard.metrics.selectors import Selectors
@@ -34,9 +34,6 @@ ASK_S = 60.0
 
 ASK_AGAIN_S = 2.0
 """The least seconds between two questions, however many hosts are not known yet."""
-
-GONE_S, GONE_INTERVALS = 3.0, 3
-"""A host that was not heard for this many seconds, or intervals if they take longer, has lost its name to another."""
 
 MAX_LINKS = 10_000
 """The most hosts. Further ones are ignored."""
@@ -287,7 +284,7 @@ class _Host:
         self._about: About | None = None
         self._series: SeriesList | None = None
         self._since = self._heard = 0.0
-        self._patience_s = GONE_S
+        self._patience_s = gone_s(0)
         self._held: deque[bytes] = deque(maxlen=MAX_HELD)
         self._metrics = metrics
         self._choice: _Choice | None = None
@@ -321,7 +318,7 @@ class _Host:
             self.id, self._since = about.id, 0.0
         self._heard = now
         self._check.interval_ms = max(1, about.interval_ms)
-        self._patience_s = max(GONE_S, GONE_INTERVALS * about.interval_ms / 1000)
+        self._patience_s = gone_s(about.interval_ms)
         if self._metrics:
             # These ticks have all series, which the host lists among them.
             self._choice = _Choice([*(each.name for each in about.metrics), *self._metrics])
