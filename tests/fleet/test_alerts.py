@@ -431,12 +431,20 @@ async def test_an_event_that_cannot_be_read_does_not_stop_the_others(
     assert wall.problems == {}
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("status", [502, 504])
 async def test_a_host_that_is_not_there_is_no_problem_of_its_alerts(wall: AlertWall, status: int) -> None:
     link = BoardLink(answers(status=status))
     wall.alerts.follow("web-1", link, {})
     await until(lambda: len(link.asked) > 2)
     assert wall.problems == {}
+
+
+async def test_a_host_with_too_many_calls_says_so(wall: AlertWall) -> None:
+    link = BoardLink(answers(status=503))
+    wall.alerts.follow("web-1", link, {})
+    await until(lambda: wall.problems)
+    [problem] = wall.problems.values()
+    assert problem.message == "it answers 503 when asked for its alerts: it has too many calls, and is asked again"
 
 
 async def test_a_stream_that_begins_too_late_or_falls_silent_is_opened_again(

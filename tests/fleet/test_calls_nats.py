@@ -18,7 +18,7 @@ from tickboard.errors import RefusedError
 from tickboard.fleet import calls, calls_host, calls_wall
 from tickboard.fleet import nats_connection as connecting
 from tickboard.fleet.asking import HostAnswer, fetch, stream
-from tickboard.fleet.caller import CALLER, Caller
+from tickboard.fleet.caller import CALLER, VIEWER, WALL, Caller
 from tickboard.fleet.calls import ALIVE, CLOSE, CREDIT, DATA, END, HEADER, MORE, OPEN, START, TEXT, Opening, Starting
 from tickboard.fleet.calls_host import HostCalls
 from tickboard.fleet.calls_wall import WallCalls
@@ -96,8 +96,8 @@ async def wall_of(server: NatsServer, name: str = "web-1") -> AsyncIterator[Link
             await ended([task])
 
 
-async def board(link: Link) -> HostAnswer:
-    return await fetch(link, "GET", "/api/board")
+async def board(link: Link, caller: Caller = VIEWER) -> HostAnswer:
+    return await fetch(link, "GET", "/api/board", caller=caller)
 
 
 def error(answer: HostAnswer) -> str:
@@ -401,18 +401,37 @@ async def test_a_request_with_the_close_of_a_websocket_ends_the_call(server: Nat
 
 async def test_more_calls_than_a_host_serves_get_503(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls_host, "MAX_CALLS", 1)
-    async with host_of(server, streams(b"x")) as serving, wall_of(server) as link, stream(link, "/events/alerts"):
+    monkeypatch.setattr(calls_host, "KEPT_CALLS", 1)
+    async with (
+        host_of(server, streams(b"x")) as serving,
+        wall_of(server) as link,
+        stream(link, "/events/alerts", caller=VIEWER),
+    ):
         answer = await board(link)
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert error(answer) == "web-1 has 1 calls: try again in a few seconds"
-        assert serving.refused == 1
+        # What the wall needs for itself has a share that viewers cannot use up.
+        async with stream(link, "/events/alerts") as alerts:
+            assert alerts.status == 200
+            assert error(await board(link, WALL)) == "web-1 has 2 calls: try again in a few seconds"
+        assert serving.refused == 2
 
 
 async def test_more_calls_than_a_wall_makes_get_503(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls_wall, "MAX_ALL_CALLS", 1)
-    async with host_of(server, streams(b"x")), wall_of(server) as link, stream(link, "/events/alerts"):
-        assert len(link.calls) == 1
-        assert (await board(link)).status == 503
+    monkeypatch.setattr(calls_wall, "MAX_OWN_CALLS", 1)
+    async with host_of(server, streams(b"x")), wall_of(server) as link:
+        for limit, why in (
+            ("MAX_ALL_CALLS", "the wall has 1 calls to its hosts: close some of their boards, or try again"),
+            ("MAX_CALLS", "web-1 has 1 calls from this wall: close some of its boards, or try again"),
+        ):
+            async with stream(link, "/events/alerts", caller=VIEWER):
+                with monkeypatch.context() as patch:
+                    patch.setattr(calls_wall, limit, 1)
+                    assert error(await board(link)) == why
+                    async with stream(link, "/events/alerts") as alerts:
+                        assert (alerts.status, len(link.calls)) == (200, 2)
+                        assert error(await board(link, WALL)) == "the wall itself has 1 calls to web-1: it tries again"
+            await until(lambda: not len(link.calls))
 
 
 # --- hosts that break the protocol ---

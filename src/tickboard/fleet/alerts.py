@@ -78,8 +78,11 @@ MARGIN_S = 5.0
 HEARTBEAT = b'{"type":"heartbeat"'
 """The beginning of an unnamed event that is no alert."""
 
-UNREACHABLE = frozenset({502, 503, 504})
+UNREACHABLE = frozenset({502, 504})
 """Statuses of a host that is not there now, which its state on the wall says already."""
+
+BUSY = 503
+"""The status of a host with too many calls."""
 
 KINDS: Mapping[str, EventKind] = {"": "firing", "resolved": "resolved", "changed": "changed"}
 """What happened to an alert, by the name of the event."""
@@ -299,7 +302,12 @@ class _Reader:
     def _check(self, answer: Answering) -> None:
         if answer.status != 200:
             kind = RefusedError if answer.status in UNREACHABLE else _UnwillingError
-            raise kind(f"it answers {answer.status} when asked for its alerts: see what the wall may do on it")
+            why = (
+                "it has too many calls, and is asked again"
+                if answer.status == BUSY
+                else "see what the wall may do on it"
+            )
+            raise kind(f"it answers {answer.status} when asked for its alerts: {why}")
 
     async def _begin(self, answer: Answering, events: EventStream, limit: asyncio.Timeout) -> list[ServerSentEvent]:
         """Read the beginning of a stream, up to its position; return the events that came with it."""

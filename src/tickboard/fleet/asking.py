@@ -13,7 +13,7 @@ from msgspec import Struct
 from starlette.types import Message, Scope
 
 from tickboard.errors import RefusedError
-from tickboard.fleet.caller import CALLER, VIEWER, Caller
+from tickboard.fleet.caller import CALLER, WALL, Caller
 from tickboard.fleet.link import Link
 from tickboard.problems import described
 
@@ -67,7 +67,7 @@ async def fetch(
     body: bytes = b"",
     headers: Mapping[str, str] = NOTHING,
     *,
-    caller: Caller = VIEWER,
+    caller: Caller = WALL,
     timeout_s: float = TIMEOUT_S,
     most_bytes: int = MAX_ANSWER_BYTES,
 ) -> HostAnswer:
@@ -80,7 +80,7 @@ async def fetch(
         query: names and values.
         body: sent with the request.
         headers: sent with the request; only those that say what is asked for reach the host.
-        caller: who asks.
+        caller: who asks; by default the wall itself.
         timeout_s: how many seconds the whole answer may take.
         most_bytes: the most bytes of content.
 
@@ -112,7 +112,7 @@ async def stream(
     *,
     method: str = "GET",
     body: bytes = b"",
-    caller: Caller = VIEWER,
+    caller: Caller = WALL,
 ) -> AsyncIterator[Answering]:
     """Ask a host, and return its answer as soon as it begins; leaving the context ends the request.
 

@@ -21,10 +21,12 @@ class Caller(Struct, frozen=True):
     Attributes:
         role: what they may do. A host allows no more than it allows the wall.
         name: the person, as the host records who acknowledged an alert; empty: unknown.
+        is_wall: whether the wall asks for itself. Some calls are kept free for that, however many viewers there are.
     """
 
     role: CallerRole = "viewer"
     name: str = ""
+    is_wall: bool = False
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -34,3 +36,4 @@ def caller_of(scope: Scope) -> Caller:
 
 
 VIEWER = Caller()
+WALL = Caller(is_wall=True)

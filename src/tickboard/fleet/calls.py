@@ -74,6 +74,7 @@ class Opening(Struct, frozen=True, omit_defaults=True):
         headers: names in lower case, and values.
         subprotocols: those that the client of a WebSocket offers.
         name: who asks, as the host records it; empty: unknown.
+        wall: whether the wall asks for itself.
     """
 
     path: str
@@ -82,6 +83,7 @@ class Opening(Struct, frozen=True, omit_defaults=True):
     headers: list[tuple[str, str]] = []
     subprotocols: list[str] = []
     name: str = ""
+    wall: bool = False
 
 
 class Starting(Struct, frozen=True, omit_defaults=True):

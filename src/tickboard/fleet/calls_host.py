@@ -43,6 +43,9 @@ from tickboard.wire import ErrorBody, encode
 MAX_CALLS = 200
 """How many calls a host serves at a time."""
 
+KEPT_CALLS = 20
+"""How many more it serves for what walls ask for themselves: each reads the alerts, and fills holes."""
+
 MAX_MESSAGE_BYTES = 2**20
 """The longest WebSocket message from a viewer; a board reads much shorter ones."""
 
@@ -114,11 +117,14 @@ class HostCalls:
                 side.end("the host does not know this call")
 
     def _open(self, asked: str, side: Side, frame: bytes, role: Any, wall: str, now: float) -> None:
-        if len(self._calls) >= MAX_CALLS:
+        limit = MAX_CALLS + (KEPT_CALLS if _is_of_wall(frame) else 0)
+        if len(self._calls) >= limit:
             self.refused += 1
             headers = [("retry-after", str(RETRY_AFTER_S)), ("content-type", "application/json")]
             side.put_now(START, encode(Starting(503, headers)))
-            side.put_now(DATA, encode(ErrorBody(f"{self._name} has {MAX_CALLS} calls: try again in a few seconds")))
+            side.put_now(
+                DATA, encode(ErrorBody(f"{self._name} has {len(self._calls)} calls: try again in a few seconds"))
+            )
             return
         side.take(frame, now)
         call = self._calls[asked] = _Call(self, side, role, wall)
@@ -199,6 +205,14 @@ class _Call:
         if error is not None and not self.side.over.is_set():
             log.error("the call %s failed", scope["path"], exc_info=error)
         return error
+
+
+def _is_of_wall(frame: bytes) -> bool:
+    """Return whether a wall opens a call for itself."""
+    try:
+        return decode_opening(frame[HEADER.size :]).wall
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 class _Exchange:

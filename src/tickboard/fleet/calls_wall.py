@@ -53,7 +53,10 @@ from tickboard.fleet.viewer_side import body_of, first_of, until_gone, why_usele
 from tickboard.wire import encode
 
 MAX_CALLS, MAX_ALL_CALLS = 200, 5_000
-"""How many calls a wall makes at a time: to one host, and to all."""
+"""How many calls a wall makes at a time for its viewers: to one host, and to all."""
+
+MAX_OWN_CALLS = 20
+"""How many calls a wall makes at a time to one host for itself."""
 
 MAX_JOINING_BYTES = 2**27
 """The most bytes of all messages whose pieces are being joined, 128 MiB. A WebSocket that needs more is closed."""
@@ -83,7 +86,9 @@ class WallCalls:
         self._wall = secrets.token_hex(8)
         self._numbers = count(1)
         self._sides: dict[int, tuple[str, Side]] = {}
-        self._calls: Counter[str] = Counter()
+        # By the host's name, and whether they are the wall's own.
+        self._calls: Counter[tuple[str, bool]] = Counter()
+        self._of_viewers = 0
         self._joining_bytes = 0
         connection.watch(self._connection_changed)
 
@@ -137,15 +142,15 @@ class WallCalls:
         if not self._connection.connected:
             await answer_refusal(scope, send, 502, f"{name} cannot be reached: there is no connection to NATS")
             return
-        if len(self) >= MAX_ALL_CALLS or self._calls[name] >= MAX_CALLS:
-            why = f"{name} has {MAX_CALLS} calls from this wall: close some of its boards, or try again"
+        if why := self._why_full(name, is_wall=(caller := caller_of(scope)).is_wall):
             await answer_refusal(scope, send, 503, why)
             return
         number, now = next(self._numbers), asyncio.get_running_loop().time()
-        caller, answer = caller_of(scope), subject(name, "answer", self._wall, str(number))
+        answer = subject(name, "answer", self._wall, str(number))
         side = Side(self._connection, subject(name, "ask", least_role(scope), self._wall, str(number)), answer, now)
         self._sides[number] = name, side
-        self._calls[name] += 1
+        self._calls[name, caller.is_wall] += 1
+        self._of_viewers += not caller.is_wall
         opening = Opening(
             scope["path"],
             "" if scope["type"] == "websocket" else scope["method"],
@@ -153,6 +158,7 @@ class WallCalls:
             texts(request_headers(scope)),
             list(scope.get("subprotocols", ())),
             caller.name,
+            caller.is_wall,
         )
         try:
             serve = self._websocket if scope["type"] == "websocket" else self._http
@@ -160,7 +166,19 @@ class WallCalls:
         finally:
             side.end("the viewer has left")
             del self._sides[number]
-            self._calls -= Counter({name: 1})
+            self._calls -= Counter({(name, caller.is_wall): 1})
+            self._of_viewers -= not caller.is_wall
+
+    def _why_full(self, name: str, *, is_wall: bool) -> str:
+        """Return why a host gets no further call; empty: it does."""
+        if not is_wall and self._of_viewers >= MAX_ALL_CALLS:
+            return f"the wall has {MAX_ALL_CALLS} calls to its hosts: close some of their boards, or try again"
+        most = MAX_OWN_CALLS if is_wall else MAX_CALLS
+        if self._calls[name, is_wall] < most:
+            return ""
+        if is_wall:
+            return f"the wall itself has {most} calls to {name}: it tries again"
+        return f"{name} has {most} calls from this wall: close some of its boards, or try again"
 
     # --- requests ---
 

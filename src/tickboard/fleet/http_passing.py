@@ -89,7 +89,7 @@ class HttpPassing:
         if refusal := why_refused(scope):
             await answer_refusal(scope, send, *refusal)
             return
-        if self._calls >= MAX_CALLS:
+        if self._calls >= MAX_CALLS and not caller_of(scope).is_wall:
             why = f"{self._shown} has {MAX_CALLS} calls from this wall: close some of its boards, or try again"
             await answer_refusal(scope, send, 503, why)
             return
