@@ -183,6 +183,17 @@ async def test_of_a_hole_that_has_expired_in_part_the_rest_is_filled() -> None:
     assert "from 1970-01-12T13:46:42.000Z to 1970-01-12T13:46:46." in bench.note
 
 
+async def test_what_stays_missing_is_noted_until_something_newer_is_filled() -> None:
+    bench = Filling()
+    bench.link.kept_from = 6
+    bench.miss(9)
+    await bench.fill()
+    assert "stays missing" in bench.note
+    bench.miss(2)
+    await bench.fill()
+    assert bench.note == ""
+
+
 async def test_an_answer_that_is_too_large_is_asked_for_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CELLS", 4)
     monkeypatch.setattr("tickboard.fleet.follower.MAX_LATE", 9)

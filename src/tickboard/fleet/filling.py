@@ -103,6 +103,8 @@ class Filler:
         # By the names of hosts: after a failure, and how many of a host's milliseconds are asked for if not all.
         self._again: dict[str, _Again] = {}
         self._longest: dict[str, int] = {}
+        # Until which of a host's times it was given up to read what is missing.
+        self._given_up: dict[str, int] = {}
         self._filled: list[_Filled] = []
         self._news = asyncio.Event()
 
@@ -114,6 +116,7 @@ class Filler:
         """Forget a host."""
         self._again.pop(name, None)
         self._longest.pop(name, None)
+        self._given_up.pop(name, None)
         if (task := self._asking.pop(name, None)) is not None:
             task.cancel()
 
@@ -150,6 +153,10 @@ class Filler:
         for each in taken:
             each.host.fill(each.hole, time.monotonic())
             self._follower.change(each.host)
+            if each.hole[0] >= self._given_up.get(each.host.name, inf):
+                # Something newer could be read, so nobody has to fix anything.
+                del self._given_up[each.host.name]
+                self._follower.note(each.host, NO_HISTORY, "")
         self.wake()
 
     def _batch(self, filled: _Filled) -> LateBatch:
@@ -232,6 +239,7 @@ class Filler:
             end_ms = min(until_ms, end_ms)
             host.holes.fill(start_ms, end_ms)
         start, end = (time_text(each + host.clock.shift_ms) for each in (start_ms, end_ms))
+        self._given_up[host.name] = span[1] - 1
         self._follower.note(host, NO_HISTORY, f"{why}: what the wall missed from {start} to {end} stays missing")
         self._follower.change(host)
 
