@@ -35,13 +35,10 @@ from tickboard.fleet.calls import (
     texts,
 )
 from tickboard.fleet.messages import subject
-from tickboard.fleet.passing import RETRY_AFTER_S, TOO_BIG, request_headers, response_headers, why_refused
+from tickboard.fleet.passing import MAX_CALLS, RETRY_AFTER_S, TOO_BIG, request_headers, response_headers, why_refused
 from tickboard.output.logs import log
 from tickboard.output.text import one_line
 from tickboard.wire import ErrorBody, encode
-
-MAX_CALLS = 200
-"""How many calls a host serves at a time."""
 
 KEPT_CALLS = 20
 """How many more it serves for what walls ask for themselves: each reads the alerts, and fills holes."""

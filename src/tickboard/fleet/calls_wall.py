@@ -38,6 +38,7 @@ from tickboard.fleet.link import CutOffError
 from tickboard.fleet.messages import host_in, subject
 from tickboard.fleet.passing import (
     BAD_GATEWAY,
+    MAX_CALLS,
     MAX_MESSAGE_BYTES,
     NORMAL,
     TOO_BIG,
@@ -52,8 +53,8 @@ from tickboard.fleet.passing import (
 from tickboard.fleet.viewer_side import body_of, first_of, until_gone, why_useless
 from tickboard.wire import encode
 
-MAX_CALLS, MAX_ALL_CALLS = 200, 5_000
-"""How many calls a wall makes at a time for its viewers: to one host, and to all."""
+MAX_ALL_CALLS = 5_000
+"""How many calls a wall makes at a time for its viewers to all hosts."""
 
 MAX_OWN_CALLS = 20
 """How many calls a wall makes at a time to one host for itself."""

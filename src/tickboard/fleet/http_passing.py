@@ -23,6 +23,7 @@ from tickboard.client.connection import CLOSE_TIMEOUT_S, LOST, reason
 from tickboard.fleet.caller import caller_of
 from tickboard.fleet.link import CutOffError
 from tickboard.fleet.passing import (
+    MAX_CALLS,
     MAX_MESSAGE_BYTES,
     NORMAL,
     PERSON,
@@ -39,9 +40,6 @@ from tickboard.fleet.passing import (
 from tickboard.fleet.viewer_side import body_of, first_of, until_gone, why_useless
 from tickboard.output.secrets import public
 from tickboard.output.text import one_line
-
-MAX_CALLS = 200
-"""How many calls one host may have at a time."""
 
 CONNECT_S, HEAD_S, BODY_S = 5.0, 30.0, 45.0
 """How many seconds may pass until a host accepts a connection, until its answer begins, and between two chunks of it.

@@ -34,6 +34,9 @@ NORMAL, NO_STATUS, POLICY_VIOLATION, TOO_BIG = 1000, 1005, 1008, 1009
 MAX_MESSAGE_BYTES = 2**26
 """The longest WebSocket message of a host that is passed on, 64 MiB: it is held in memory as a whole."""
 
+MAX_CALLS = 200
+"""How many calls one host serves at a time, and how many a wall makes to it for viewers."""
+
 PERSON = b"tickboard-for"
 """The header that says for whom a wall asks, in percent-encoding."""
 
