@@ -501,7 +501,10 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output:
         (["--window", "0"], "--window=0"),
         (["--window", "1.5"], "--window"),
         (["--colour", "red"], "--colour"),
-        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, follow, export, history, schema, completion, "),
+        (
+            ["serve"],
+            "'serve': the commands are run, dev, check, notify, pipe, follow, export, history, schema, completion, ",
+        ),
         (["completion"], "SHELL"),
         (["completion", "tcsh"], "tcsh"),
         (["completion", "bash", "zsh"], "Unexpected argument 'zsh': completion takes one SHELL"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.fleet.comparing import Served
 from tests.fleet.namespaces import Network
 from tests.fleet.schedule import Fault
+from tests.nats_servers import PROGRAM
 
 TESTS = Path(__file__).parents[1]
 
@@ -131,7 +132,7 @@ class Lab:
         self.happened: dict[Fault, tuple[float, float]] = {}
         if nats:
             self._add("nats")
-            self.computers["nats"].install(["nats-server", "--addr", "0.0.0.0", "--port", str(NATS_PORT)], {})
+            self.computers["nats"].install([str(PROGRAM), "--addr", "0.0.0.0", "--port", str(NATS_PORT)], {})
         self.hosts = {name: self._board(name) for name in host_names(hosts)}
         self._tokens.write_text("".join(f"{host.url} {self._token}\n" for host in self.hosts.values()))
         self.walls = {name: self._board(name) for name in wall_names(walls)}

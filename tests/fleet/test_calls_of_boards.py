@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 import tickboard
 from tickboard.errors import RefusedError
 from tickboard.fleet.asking import fetch, stream
-from tickboard.fleet.caller import Caller
+from tickboard.fleet.caller import VIEWER, Caller
 from tickboard.fleet.nats_link import NatsLink, NatsLinks
 from tickboard.problems import Problems
 
@@ -218,7 +218,7 @@ async def test_many_viewers_that_read_nothing_take_little_memory(server: NatsSer
         link = NatsLink("web-1", "nats", links.calls)
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(viewers):
-                await stack.enter_async_context(stream(link, "/api/history"))
+                await stack.enter_async_context(stream(link, "/api/history", caller=VIEWER))
             assert len(calls) == viewers
             before = -1
             while sent != before:
