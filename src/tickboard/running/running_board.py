@@ -294,6 +294,7 @@ class RunningBoard:
             self.engine.alerts.log.keeping.keep_s = _alerts_s(history)
             if self._recorder is not None:
                 self._recorder.retain(history)
+                declared.intake.placement.late_s = self._recorder.late_s
         self._problems.close()
         self._functions_after, self._positions_after = sources(declared.alert_functions), positions
         return board
