@@ -1,4 +1,4 @@
-"""A real wall follows real hosts over HTTP: their ticks are its own, whoever is killed or stopped."""
+"""A real wall follows real hosts over HTTP: their ticks are its own, even after one of them was killed or stopped."""
 
 import signal
 from pathlib import Path

@@ -100,7 +100,7 @@ class NatsAttempts:
                     no_echo=not self._echo,
                     allow_reconnect=False,
                     connect_timeout=CONNECT_S,  # type: ignore[arg-type]  # its annotation says int
-                    # Whoever uses the client asks whether the server still answers.
+                    # The connection asks itself whether the server still answers.
                     ping_interval=10**9,
                     tls=context,
                     tls_hostname=server.certificate_name or None,
