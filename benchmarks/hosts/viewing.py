@@ -12,45 +12,42 @@ from websockets.typing import Subprotocol
 _HEADER = struct.Struct("<BBHIQd")
 _TICK, _AMENDED = 2, 3
 
+AFTER = 5
+"""How many more ticks are watched."""
 
-def delays(port: int, seconds: float, wanted: int, prefix: str = "cpu_usage") -> NDArray[np.float64]:
-    """Return the delay of each value of one metric of all hosts, in seconds.
 
-    A value that comes late, in an amended tick, counts with the time at which it came.
+def delays(port: int, ticks: int, wanted: int, metric: str = "cpu_usage") -> dict[str, NDArray[np.float64]]:
+    """Return the delays of the values of one metric of all hosts, in seconds, by the part of their names before ``-``.
+
+    A value that comes late, in an amended tick, counts with the time at which it came; one that never came is infinite.
 
     Args:
         port: the wall's.
-        seconds: for how long to watch, from when all hosts are there.
+        ticks: how many ticks to watch, from when all hosts are there.
         wanted: how many hosts have to be there first.
-        prefix: the metric.
+        metric: the metric.
     """
-    found: list[NDArray[np.float64]] = []
-    columns = 0
-    seen: dict[int, NDArray[np.bool_]] = {}
-    end = None
-    with connect(
-        f"ws://127.0.0.1:{port}/ws/metrics?metrics={prefix}", subprotocols=[Subprotocol("tickboard.v2")], max_size=None
-    ) as socket:
-        while end is None or time.monotonic() < end:
+    kinds = np.empty(0, np.str_)
+    seen: dict[int, NDArray[np.float64]] = {}
+    address = f"ws://127.0.0.1:{port}/ws/metrics?metrics={metric}"
+    with connect(address, subprotocols=[Subprotocol("tickboard.v2")], max_size=None) as socket:
+        # Late values of the last ticks come with those after them.
+        while len(seen) < ticks + AFTER:
             message = socket.recv(timeout=30)
             now = time.time()
             if isinstance(message, str):
-                if json.loads(message)["type"] == "series":
-                    columns = len(json.loads(message)["series"])
+                described = json.loads(message)
+                if described["type"] == "series":
+                    kinds = np.array([one["labels"]["host"].partition("-")[0] for one in described["series"]])
                     seen = {}
                 continue
             kind, _, _, _, seq, time_ms = _HEADER.unpack_from(message)
             if kind not in {_TICK, _AMENDED}:
                 continue
             there = ~np.isnan(np.frombuffer(message, "<f8", offset=_HEADER.size))
-            if end is None:
-                if kind == _TICK and columns >= wanted and there.sum() >= wanted:
-                    end = time.monotonic() + seconds
-                continue
-            known = seen.setdefault(seq, np.zeros(len(there), np.bool_))
-            if len(known) != len(there):
-                continue
-            fresh = there & ~known
-            known |= there
-            found.append(np.full(int(fresh.sum()), now - time_ms / 1000))
-    return np.concatenate(found)
+            if kind == _TICK and (seen or there.sum() >= wanted):
+                seen[seq] = np.full(len(there), np.inf)
+            if seq in seen:
+                seen[seq] = np.where(there & np.isinf(seen[seq]), now - time_ms / 1000, seen[seq])
+    rows = np.array(list(seen.values())[:ticks])
+    return {str(kind): rows[:, kinds == kind].ravel() for kind in np.unique(kinds)}
