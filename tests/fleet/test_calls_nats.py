@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.fleet.listening import until
 from tests.fleet.walls import Host, answers, echoes, ended, identify, nats_connection, streams
-from tests.nats_servers import NatsServer, nats_server
+from tests.nats_servers import NatsServer
 
 from tickboard.errors import RefusedError
 from tickboard.fleet import calls, calls_host, calls_wall
@@ -32,12 +32,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr(connecting, "LONGEST_PAUSE_S", 0.1)
     monkeypatch.setattr(calls_host, "LINGER_S", 0.1)
-
-
-@pytest.fixture
-def server() -> Iterator[NatsServer]:
-    with nats_server() as server:
-        yield server
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,7 @@ import math
 import signal
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.fleet.listening import Listener, until
 from tests.fleet.walls import answers, ended, identify, nats_connection
-from tests.nats_servers import NatsServer, nats_server
+from tests.nats_servers import NatsServer
 from tests.serving import serve
 
 from tickboard import Board
@@ -38,12 +38,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr(connecting, "LONGEST_PAUSE_S", 0.1)
     monkeypatch.setattr(nats_link, "ASK_AGAIN_S", 0.1)
-
-
-@pytest.fixture
-def server() -> Iterator[NatsServer]:
-    with nats_server() as server:
-        yield server
 
 
 class Wall(Listener):

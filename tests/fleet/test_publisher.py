@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import httpx
@@ -28,12 +28,6 @@ INTERVAL_MS = 50
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nats_connection, "FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr(nats_connection, "LONGEST_PAUSE_S", 0.1)
-
-
-@pytest.fixture
-def server() -> Iterator[NatsServer]:
-    with nats_server() as server:
-        yield server
 
 
 def shop(url: str, name: str = "web-1", title: str = "Shop") -> Board:
@@ -121,7 +115,7 @@ async def test_a_wall_that_asks_is_told_and_many_that_ask_are_told_together(serv
         before = len(walls.beats("web-1"))
         await walls.until(lambda: len(walls.abouts("web-1")) > 1 and len(walls.beats("web-1")) > before + 1)
         assert len(walls.abouts("web-1")) <= 4
-        # Whoever comes late learns the series of all ticks, too.
+        # A wall that comes late gets the series of all ticks, too.
         async with listening(server) as late:
             await late.ask()
             await late.until(lambda: len(late.ticks("web-1", "ticks")) > 1)
