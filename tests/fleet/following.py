@@ -134,5 +134,5 @@ class Wall:
         return [one.key for one in self.registry.series]
 
     def info(self, name: str) -> HostInfo:
-        [found] = [each for each in self.follower.listed().hosts if each.name == name]
+        [found] = [each for each in self.follower.listing.listed().hosts if each.name == name]
         return found

@@ -124,14 +124,14 @@ async def test_a_hole_is_filled_from_the_hosts_history() -> None:
 
 async def test_the_range_that_is_filled_is_shown() -> None:
     bench = Filling()
-    before = bench.wall.follower.revision
+    before = bench.wall.follower.listing.revision
     bench.miss(3)
-    [info] = bench.wall.follower.listed(before).hosts
+    [info] = bench.wall.follower.listing.listed(before).hosts
     assert info.filling is not None
     assert parse_time("to", info.filling.end, 0) - parse_time("from", info.filling.start, 0) == 4000
-    before = bench.wall.follower.revision
+    before = bench.wall.follower.listing.revision
     await bench.fill()
-    [info] = bench.wall.follower.listed(before).hosts
+    [info] = bench.wall.follower.listing.listed(before).hosts
     assert info.filling is None
 
 

@@ -16,7 +16,7 @@ from tickboard.alerting.log import AlertLog, LogEvent
 from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.errors import LiveHostError
 from tickboard.fleet import follower as module
-from tickboard.fleet import host_series
+from tickboard.fleet import host_series, late_values, listing
 from tickboard.fleet.clock import IN_TIME
 from tickboard.fleet.fleet import Fleet
 from tickboard.fleet.follow_options import FollowOptions
@@ -411,11 +411,11 @@ def test_a_host_that_was_never_reached_is_listed_under_its_address() -> None:
     host = FakeHost(wall)
     wall.follower.lost(host.link, "connection refused")
     wall.follower.lost(host.link, "connection refused")
-    [listed] = wall.follower.listed().hosts
+    [listed] = wall.follower.listing.listed().hosts
     assert (listed.name, listed.state, listed.problem) == ("http://a:3000", "waiting", "connection refused")
-    revision = wall.follower.revision
+    revision = wall.follower.listing.revision
     host.introduce()
-    after = wall.follower.listed(revision)
+    after = wall.follower.listing.listed(revision)
     assert ([each.name for each in after.hosts], after.removed) == (["web-1"], ["http://a:3000"])
 
 
@@ -471,7 +471,10 @@ def test_another_host_at_the_same_address_takes_no_name_away() -> None:
     other = FakeHost(wall, "web-2", link=host.link)
     other.introduce(compare=False)
     assert links == [("web-1", None), ("web-2", host.link)]
-    assert {each.name: each.state for each in wall.follower.listed().hosts} == {"web-1": "left", "web-2": "live"}
+    assert {each.name: each.state for each in wall.follower.listing.listed().hosts} == {
+        "web-1": "left",
+        "web-2": "live",
+    }
     assert wall.follower.link("web-1") is None
 
 
@@ -504,7 +507,7 @@ def test_a_host_on_nats_that_the_wall_does_not_follow_is_not_listed_when_nats_is
     other = FakeHost(wall, "web-2", link=FakeLink("nats://a", "nats"))
     other.introduce()
     wall.follower.lost(other.link, "there is no connection to NATS at nats://a")
-    assert [each.name for each in wall.follower.listed().hosts] == [host.name]
+    assert [each.name for each in wall.follower.listing.listed().hosts] == [host.name]
 
 
 def test_a_live_host_cannot_be_forgotten_and_another_leaves_with_its_series() -> None:
@@ -676,7 +679,7 @@ def test_the_texts_of_a_host_are_cut() -> None:
     assert "\n" not in info.title
     assert list(info.labels)[:2] == ["c", "d0"]
     assert "its label 'a' is left out: it has more than 1024 characters" in info.problem
-    [rule] = wall.follower.listed().rules
+    [rule] = wall.follower.listing.listed().rules
     assert [len(text) for text in (rule.condition, rule.message, rule.metric, rule.name)] == [500] * 4
     kept = host.host.about
     assert kept is not None
@@ -714,28 +717,28 @@ def test_values_that_wait_while_the_board_is_replaced_are_read_again(late_s: int
 
 def test_only_what_has_changed_is_listed_to_those_who_know_the_rest() -> None:
     wall, host = followed()
-    first = wall.follower.listed()
+    first = wall.follower.listing.listed()
     assert (first.whole, [each.name for each in first.hosts]) == (True, ["web-1"])
     host.tick(wall.due + 1, 1)
     wall.tick()
     host.tick(wall.due + 1, 1)
     wall.tick()
-    again = wall.follower.listed(wall.follower.revision)
+    again = wall.follower.listing.listed(wall.follower.listing.revision)
     assert (again.whole, again.hosts, again.removed) == (False, [], [])
-    assert wall.follower.listed(first.revision + 10**9).whole
-    assert wall.follower.listed(5).whole
+    assert wall.follower.listing.listed(first.revision + 10**9).whole
+    assert wall.follower.listing.listed(5).whole
 
 
 def test_someone_who_missed_too_many_forgotten_hosts_gets_the_whole_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_REMOVED", 1)
+    monkeypatch.setattr(listing, "MAX_REMOVED", 1)
     wall, host = followed()
     other = FakeHost(wall, "web-2", link=FakeLink("http://b"))
     other.introduce()
-    before = wall.follower.revision
+    before = wall.follower.listing.revision
     for each in (host, other):
         wall.follower.said_bye(each.link)
         wall.follower.forget(each.name)
-        assert wall.follower.listed(before).whole == (each is other)
+        assert wall.follower.listing.listed(before).whole == (each is other)
 
 
 def test_rules_of_many_hosts_are_listed_once() -> None:
@@ -744,7 +747,7 @@ def test_rules_of_many_hosts_are_listed_once() -> None:
     about = host.about()
     for name, link in (("web-1", host.link), ("web-2", FakeLink("http://b"))):
         wall.follower.introduced(link, About(name, "x", "1", 1, "", 1000, metrics=about.metrics, rules=[rule]))
-    assert wall.follower.listed().rules == [rule]
+    assert wall.follower.listing.listed().rules == [rule]
 
 
 def test_a_newer_host_and_an_impossible_interval_are_noted() -> None:
@@ -806,7 +809,7 @@ def test_more_series_than_a_host_may_have_are_refused(monkeypatch: pytest.Monkey
 
 
 def test_too_many_late_ticks_become_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_LATE_TICKS", 1)
+    monkeypatch.setattr(late_values, "MAX_LATE_TICKS", 1)
     wall, host = followed()
     for _ in range(3):
         wall.tick()
@@ -875,7 +878,7 @@ def test_that_a_name_is_there_twice_is_noted_for_as_long_as_it_is() -> None:
     for end in ends:
         other.introduce()
         assert wall.info("web-1").problem == twice
-        assert [each.name for each in wall.follower.listed().hosts] == ["web-1"]
+        assert [each.name for each in wall.follower.listing.listed().hosts] == ["web-1"]
         end()
         assert wall.info("web-1").problem == ""
     third = FakeHost(wall, "web-1", id="third", link=FakeLink("http://c"))

@@ -151,8 +151,8 @@ class Fleet:
         return self.follower.link(name)
 
     def listed(self, since: int | None = None) -> HostList:
-        """Return the hosts; see `Follower.listed`."""
-        return self.follower.listed(since)
+        """Return the hosts; see `HostListing.listed`."""
+        return self.follower.listing.listed(since)
 
     def forget(self, name: str) -> None:
         """Forget a host; errors as for `Follower.forget`."""

@@ -13,13 +13,10 @@ It takes the wall's clock as functions, and does no I/O. Everything is called in
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from math import isfinite, isnan
-from typing import Literal
 
 import numpy as np
-from msgspec import Struct
 
 from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.errors import InputError, LiveHostError
@@ -29,30 +26,21 @@ from tickboard.fleet.descriptions import bounded
 from tickboard.fleet.host import LATE_TICKS, MAX_EARLY, FollowedHost
 from tickboard.fleet.host_series import HostSeries
 from tickboard.fleet.late_batches import LateBatch
+from tickboard.fleet.late_values import LateValues
 from tickboard.fleet.link import Link
+from tickboard.fleet.listing import HostListing
 from tickboard.fleet.messages import PROTOCOL, check_name
+from tickboard.fleet.wall_clock import WallClock
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.placement import MAX_LATE
 from tickboard.problems import Reporter
-from tickboard.wire import About, HostInfo, HostList, HostState, RuleInfo, encode, timestamp
+from tickboard.wire import About, HostState
 
 MAX_HOSTS = 5_000
 """The most hosts of one wall; further ones are refused."""
 
-MAX_LATE_TICKS = 200_000
-"""How many late ticks may wait for the wall's next tick; further ones become holes."""
-
-MAX_RULES = 1_000
-"""The most rules of hosts that are listed."""
-
-MAX_REMOVED = 10_000
-"""How many forgotten hosts are remembered for those who ask what has changed."""
-
 IN_DOUBT_S = 5.0
 """How long ticks of a host wait for its time, after its clock may have been set."""
-
-SET_S = 2.0
-"""A wall's clock that moves by this much against the one that never steps has been set."""
 
 UNSEEN_TICKS, UNSEEN_BEATS = 3, 3
 """So many beats in a row that are so many ticks ahead of the newest tick mean that ticks are lost."""
@@ -73,13 +61,6 @@ LIMIT, PROTOCOL_NOTE, TWICE, CONTESTED, INTERVAL = "hosts", "protocol", "twice",
 CLOCK, TICK_TIMES = "clock", "times of ticks"
 
 
-class _Late(Struct):
-    """The values of one instant that come late: for each host, its columns and their values."""
-
-    columns: list[Columns]
-    rows: list[Floats]
-
-
 class Follower:
     """All hosts of a wall; a `LinkListener`.
 
@@ -92,7 +73,7 @@ class Follower:
 
     Attributes:
         hosts: by name.
-        revision: changes with each change of a host that viewers see.
+        listing: lists the hosts for viewers.
         on_complete: called when every host that is waited for has sent the next tick.
         on_change: called with a host when it is introduced or has another link or none, or its holes or what is known
             of its clock have changed.
@@ -110,8 +91,7 @@ class Follower:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self.hosts: dict[str, FollowedHost] = {}
-        # Numbers of an earlier run of the wall are lower.
-        self._first = self.revision = int(now() * 1000)
+        self.listing = HostListing(self.hosts, now())
         self.on_complete: Callable[[], None] = lambda: None
         self.on_change: Callable[[FollowedHost], None] = lambda host: None
         self.on_heard: Callable[[str, int], None] = lambda name, alerts: None
@@ -123,21 +103,14 @@ class Follower:
         self._interval_ms = interval_ms
         self._now = now
         self._clock = elapsed
-        # How long the wall itself was stopped: no host was silent then.
-        self._stopped_s = 0.0
+        self._own_clock = WallClock(elapsed, interval_ms / 1000)
         self._of_link: dict[Link, FollowedHost] = {}
-        # Links to hosts that are not known by name yet, with the reason, and since when.
-        self._unknown: dict[Link, tuple[str, float, int]] = {}
         # Links to hosts whose names others have, or for which there is no room.
         self._twice: dict[Link, About] = {}
-        self._removed: deque[tuple[int, str]] = deque()
         self._next_ms = 0
-        self._last: tuple[float, float] | None = None
         self._awaited: set[str] = set()
-        self._late: dict[int, _Late] = {}
-        self._late_ticks = 0
+        self._late = LateValues()
         self._columns: tuple[Columns, Columns] | None = None
-        self._rules: list[RuleInfo] | None = None
         self._left_long_ago: list[FollowedHost] = []
 
     # --- LinkListener ---
@@ -153,7 +126,7 @@ class Follower:
         before = self._of_link.get(link)
         if (host := self._adopt(link, about)) is None:
             return
-        host.heard, host.seen = self._elapsed(), self._now()
+        host.heard, host.seen = self._own_clock.elapsed(), self._now()
         host.unseen_beats, host.why = 0, ""
         self._set_state(host, "live", host.seen)
         if host.about != about:
@@ -250,11 +223,7 @@ class Follower:
         if link.kind == "nats":
             # It was heard from, but there is no room for it, or another host has its name.
             return
-        before = self._unknown.get(link)
-        if before is None or before[0] != why:
-            self.revision += 1
-            since = self._now() if before is None else before[1]
-            self._unknown[link] = why, since, self.revision
+        self.listing.add_unknown(link, why, self._now())
 
     # --- for the wall ---
 
@@ -265,7 +234,7 @@ class Follower:
 
     def add_known(self, host: FollowedHost) -> None:
         """Add a host that the wall knows from an earlier run. Call it before the first tick."""
-        host.heard = self._elapsed()
+        host.heard = self._own_clock.elapsed()
         self.hosts[host.name] = host
         if host.about is not None:
             self._describe(host, host.about)
@@ -275,13 +244,13 @@ class Follower:
     def bind(self, intake: Intake) -> None:
         """Go on with the intake of another board, which replaces the one before."""
         self._intake, self._series = intake, HostSeries(intake)
-        first_ms = min(self._late, default=self._next_ms)
+        first_ms = self._next_ms if self._late.first_ms is None else self._late.first_ms
         for host in self.hosts.values():
-            if self._late or host.row is not host.nothing:
+            if len(self._late) or host.row is not host.nothing:
                 # Values that are not written yet are for columns of the board before: read them again.
                 self._add_hole(host, first_ms - host.clock.shift_ms - host.interval_ms, host.ticked_ms + 1)
             self._series.again(host)
-        self._late, self._late_ticks = {}, 0
+        self._late.clear()
         self._columns = None
 
     @property
@@ -298,13 +267,15 @@ class Follower:
             due: the instant, POSIX seconds.
         """
         due_ms = round(due * 1000)
-        self._see_own_clock(due)
+        if self._own_clock.tick(due):
+            for host in self.hosts.values():
+                self._doubt(host)
         for name in self._awaited:
             self.hosts[name].late_ticks += 1
         self._next_ms = due_ms
         rows = [self._take_row(host, due_ms) for host in self.hosts.values()]
         self._next_ms = due_ms + self._interval_ms
-        self._amend()
+        self.dropped += self._late.write(self._intake)
         columns, up = self._all_columns()
         if len(columns):
             self._series.source.set(columns, np.concatenate(rows))
@@ -350,29 +321,6 @@ class Follower:
             raise LiveHostError(f"host {name!r} is live: end it first, since it would come back at once")
         self._remove(host)
 
-    # --- for viewers ---
-
-    def listed(self, since: int | None = None) -> HostList:
-        """Return the hosts by name; those that have changed since a revision, if it is of this run."""
-        after = -1 if since is None or not self._first <= since <= self.revision else since
-        hosts = [host.info() for _, host in sorted(self.hosts.items()) if host.revision > after]
-        hosts += [
-            HostInfo(link.address, "waiting", timestamp(at), address=link.address, kind=_kind(link), problem=why)
-            for link, (why, at, revision) in self._unknown.items()
-            if revision > after
-        ]
-        removed = [] if after < 0 else [name for revision, name in self._removed if revision > after]
-        return HostList(self.revision, hosts, removed, self._all_rules(), after < 0)
-
-    def _all_rules(self) -> list[RuleInfo]:
-        if self._rules is None:
-            found: dict[bytes, RuleInfo] = {}
-            for host in self.hosts.values():
-                if host.about is not None and len(found) < MAX_RULES:
-                    found |= {encode(rule): rule for rule in host.about.rules[:MAX_RULES]}
-            self._rules = list(found.values())
-        return self._rules
-
     # --- hosts ---
 
     def _adopt(self, link: Link, about: About) -> FollowedHost | None:
@@ -391,7 +339,7 @@ class Follower:
         host = self.hosts.get(about.name)
         if host is not None and host.link is not None and host.state == "live":
             self._twice[link] = about
-            self._end_unknown(link)
+            self.listing.end_unknown(link)
             same = host.about is not None and host.about.id == about.id
             why = "it is followed twice" if same else "another host has its name: give one of them another name"
             self.note(host, TWICE, f"{why} ({link.address})")
@@ -404,7 +352,7 @@ class Follower:
             del self._of_link[host.link]
         host.link = link
         self._of_link[link] = host
-        self._end_unknown(link)
+        self.listing.end_unknown(link)
         return host
 
     def _end_twice(self, link: Link) -> None:
@@ -412,11 +360,6 @@ class Follower:
         about = self._twice.pop(link, None)
         if about is not None and (host := self.hosts.get(about.name)) is not None:
             self.note(host, TWICE, "")
-
-    def _end_unknown(self, link: Link) -> None:
-        """List a link no longer as one to a host that is not known."""
-        if self._unknown.pop(link, None) is not None:
-            self._note_removed(link.address)
 
     def _describe(self, host: FollowedHost, about: About) -> None:
         """Take a host's description, and note what is wrong with it."""
@@ -427,7 +370,8 @@ class Follower:
         newer = about.protocol > PROTOCOL
         self.note(host, PROTOCOL_NOTE, "it is newer than this wall: update the wall" if newer else "")
         self._series.introduce(host, about)
-        self._columns = self._rules = None
+        self._columns = None
+        self.listing.change_rules()
         self.change(host)
 
     def _new_host(self, name: str) -> FollowedHost | None:
@@ -437,7 +381,7 @@ class Follower:
             )
             return None
         host = self.hosts[name] = FollowedHost(name, self._interval_ms, self._now())
-        host.doubted = self._elapsed()
+        host.doubted = self._own_clock.elapsed()
         return host
 
     def _remove(self, host: FollowedHost) -> None:
@@ -446,17 +390,11 @@ class Follower:
         if host.link is not None:
             self._of_link.pop(host.link, None)
         self._series.remove(host)
-        self._columns = self._rules = None
-        self._note_removed(host.name)
+        self._columns = None
+        self.listing.change_rules()
+        self.listing.remove(host.name)
         self._problems.clear(LIMIT, "")
         self.on_forget(host.name)
-
-    def _note_removed(self, name: str) -> None:
-        self.revision += 1
-        self._removed.append((self.revision, name))
-        if len(self._removed) > MAX_REMOVED:
-            # Who has not heard of it by now gets the whole list.
-            self._first, _ = self._removed.popleft()
 
     def _set_state(self, host: FollowedHost, state: HostState, since: float) -> None:
         if host.state != state:
@@ -464,9 +402,8 @@ class Follower:
             self.change(host)
 
     def change(self, host: FollowedHost) -> None:
-        """Note that a host has changed, for those who ask what has."""
-        self.revision += 1
-        host.revision = self.revision
+        """Record that a host has changed, for viewers."""
+        self.listing.change(host)
 
     def note(self, host: FollowedHost, about: str, text: str) -> None:
         """Note what somebody has to fix about a host; an empty text: nothing any more."""
@@ -484,33 +421,16 @@ class Follower:
         return is_possible
 
     def _hear(self, host: FollowedHost) -> None:
-        host.heard, host.seen = self._elapsed(), self._now()
-
-    def _elapsed(self) -> float:
-        """Return seconds by a clock that never steps, and that stands still while the wall does."""
-        return self._clock() - self._stopped_s
-
-    def _see_own_clock(self, due: float) -> None:
-        """Notice that the wall's own clock was set, or that the wall was stopped for a while."""
-        elapsed, interval_s = self._clock(), self._interval_ms / 1000
-        if self._last is not None:
-            last_due, last = self._last
-            passed_s = elapsed - last
-            if passed_s > 2 * interval_s + 1:
-                self._stopped_s += passed_s - interval_s
-            if abs(due - last_due - passed_s) > max(SET_S, 2 * interval_s):
-                for host in self.hosts.values():
-                    self._doubt(host)
-        self._last = due, elapsed
+        host.heard, host.seen = self._own_clock.elapsed(), self._now()
 
     def _doubt(self, host: FollowedHost) -> None:
         host.clock.doubt()
-        host.doubted = self._elapsed()
+        host.doubted = self._own_clock.elapsed()
 
     def _check(self, host: FollowedHost) -> None:
         """Notice that a host is gone, or has left long ago."""
         if host.state in {"live", "waiting"}:
-            if self._elapsed() - host.heard > host.silent_s:
+            if self._own_clock.elapsed() - host.heard > host.silent_s:
                 self._set_state(host, "gone", host.seen or self._now())
         elif host.state == "left" and self._now() - host.since > LEFT_S:
             self._left_long_ago.append(host)
@@ -577,7 +497,7 @@ class Follower:
     def _place_early(self, host: FollowedHost) -> None:
         """Place the ticks whose instant has come, or all of them after the clock is known."""
         if not host.clock.is_known:
-            if self._elapsed() - host.doubted <= IN_DOUBT_S:
+            if self._own_clock.elapsed() - host.doubted <= IN_DOUBT_S:
                 return
             host.clock.assume()
             self.on_change(host)
@@ -590,14 +510,10 @@ class Follower:
         if host.holds and end_ms > self._next_ms and (host.row is host.nothing or host.row_ms < instant_ms):
             host.row, host.row_ms = values, instant_ms
         for each_ms in range(instant_ms, min(end_ms, self._next_ms), self._interval_ms):
-            if self._late_ticks >= MAX_LATE_TICKS:
+            if not self._late.add(each_ms, host.columns, values):
                 own_ms = instant_ms - host.clock.shift_ms
                 self._add_hole(host, own_ms - self._interval_ms, own_ms + 1)
                 return
-            late = self._late.setdefault(each_ms, _Late([], []))
-            late.columns.append(host.columns)
-            late.rows.append(values)
-            self._late_ticks += 1
 
     def _see_hole(self, host: FollowedHost, time_ms: int) -> None:
         """Notice that ticks are missing before one that comes.
@@ -634,15 +550,6 @@ class Follower:
             host.row = host.nothing
         return row
 
-    def _amend(self) -> None:
-        """Write the values that have come late to the wall's ticks of their instants."""
-        for instant_ms in sorted(self._late):
-            late = self._late[instant_ms]
-            columns, row = np.concatenate(late.columns), np.concatenate(late.rows)
-            if len(columns):
-                self.dropped += self._intake.fill(columns, np.array([instant_ms / 1000]), row[None])
-        self._late, self._late_ticks = {}, 0
-
     def _all_columns(self) -> tuple[Columns, Columns]:
         """Return the columns of all hosts' values, and those of their ``host_up``."""
         if self._columns is None:
@@ -665,7 +572,3 @@ class Follower:
             if host.state == "live" and not host.holds and host.late_ticks < LATE_TICKS
             if len(host.columns) and host.row_ms != self._next_ms
         }
-
-
-def _kind(link: Link) -> Literal["http", "nats"]:
-    return "http" if link.kind == "http" else "nats"
