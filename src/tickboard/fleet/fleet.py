@@ -150,6 +150,11 @@ class Fleet:
         """Return the link of a host; None if there is no such host, or it is not reached now."""
         return self.follower.link(name)
 
+    @property
+    def revision(self) -> int:
+        """The revision of the list of hosts, which changes with each change that viewers see."""
+        return self.follower.listing.revision
+
     def listed(self, since: int | None = None) -> HostList:
         """Return the hosts; see `HostListing.listed`."""
         return self.follower.listing.listed(since)

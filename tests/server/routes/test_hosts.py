@@ -18,6 +18,8 @@ from tickboard.metrics.registry import Registry
 from tickboard.problems import Problems
 from tickboard.running.announcer import Announcer
 from tickboard.server.app import create_app
+from tickboard.server.routes import hosts as routes
+from tickboard.server.routes.hosts import ListAnswers
 from tickboard.wire import About, BoardInfo, HostList
 
 
@@ -63,6 +65,27 @@ async def test_hosts_are_listed_by_name_and_then_only_what_has_changed() -> None
     bench.fleet.follower.said_bye(bench.links["b"])
     changed = await bench.listed(f"?since={every.revision}")
     assert ([(each.name, each.state) for each in changed.hosts], changed.whole) == ([("b", "left")], False)
+
+
+async def test_an_answer_is_encoded_once_until_a_host_changes_or_a_second_is_over() -> None:
+    bench = Bench()
+    answers = ListAnswers(bench.fleet)
+    first = answers.answer(None, 10.0)
+    assert answers.answer(None, 10.9) is first
+    assert answers.answer(bench.fleet.revision, 10.9) != first
+    later = answers.answer(None, 11.1)
+    assert later is not first
+    bench.fleet.follower.said_bye(bench.links["b"])
+    assert b'"left"' in answers.answer(None, 11.1)
+
+
+async def test_few_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "MAX_KEPT", 2)
+    answers = ListAnswers(Bench().fleet)
+    first = answers.answer(None, 0.0)
+    for since in (1, 2):
+        answers.answer(since, 0.0)
+    assert answers.answer(None, 0.0) is not first
 
 
 @pytest.mark.parametrize("since", ["x", "-1", "1.5", "1e99"])
