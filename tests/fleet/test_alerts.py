@@ -13,7 +13,7 @@ from tests.fleet.alert_hosts import AlertHost, AlertWall, BoardLink, running_hos
 from tickboard.alerting import log as alertlog
 from tickboard.alerting.log import FORGOTTEN, LOST, HostPosition
 from tickboard.fleet import alerts as reading
-from tickboard.fleet.event_stream import MAX_EVENT_BYTES
+from tickboard.fleet.event_stream import MAX_EVENT_BYTES, MAX_SKIPPED_BYTES
 from tickboard.wire import Mark
 
 
@@ -397,13 +397,21 @@ def sent(id: str, **more: object) -> dict[str, object]:
     return {"id": id, "message": "m", "severity": "info", "labels": {"core": id}, **times, **more}
 
 
+SILENCE = {"rule": "r", "until": "2026-01-31T13:00:00.000Z", "reason": "x", "timestamp": "2026-01-31T12:00:00.000Z"}
+
+
 @pytest.mark.parametrize(
     ("app", "why"),
     [
         (answers(status=403), "it answers 403 when asked for its alerts"),
-        (answers(b"data: x\n" * MAX_EVENT_BYTES), "its alert stream cannot be read: an event has more than"),
+        (
+            answers(*[b"x" * 2**20] * (MAX_SKIPPED_BYTES // 2**20 + 1)),
+            "its alert stream cannot be read: an event has more than",
+        ),
         (answers(event(1, "position", "x")), "its alert stream cannot be read: "),
         (answers(position(), b"id: x\nevent: changed\ndata: {}\n\n"), "the id 'x' is not a position"),
+        (answers(position(), b"id: %b-1\ndata: {}\n\n" % (b"e" * 300)), "is not a position"),
+        (answers(position(), event(1, "", sent("a" * 300))), "an event cannot be read, and is left out: the id 'aaa"),
         (answers(event(1, "", {"id": 3}), position(1)), "an alert cannot be read, and is left out"),
         (answers(position(), event(1, "", sent("a", severity="fatal"))), "an event cannot be read, and is left out"),
         (answers(position(), event(1, "", sent("a", timestamp="noon"))), "an event cannot be read, and is left out"),
@@ -428,6 +436,28 @@ async def test_an_event_that_cannot_be_read_does_not_stop_the_others(
     wall.alerts.follow("web-1", BoardLink(app), {})
     await until(lambda: wall.said() == ["firing 0"])
     assert wall.log.followed["web-1"] == HostPosition("e", 3, wall.log.followed["web-1"].time)
+    assert wall.problems == {}
+
+
+async def test_an_event_that_is_too_long_does_not_stop_the_others(wall: AlertWall) -> None:
+    long = sent("long", message="x" * MAX_EVENT_BYTES)
+    link = BoardLink(answers(event(1, "", long), event(1, "", sent("0")), position(1), event(2, "", long)))
+    wall.alerts.follow("web-1", link, {})
+    await until(lambda: wall.log.followed.get("web-1", HostPosition("", 0)).number == 2)
+    why = f"an event cannot be read, and is left out: it has more than {MAX_EVENT_BYTES} bytes"
+    assert wall.problems["alerts of web-1"].message == why
+    # What follows it is read, whether the stream was cut or not.
+    link.cut()
+    link.app = answers(position(2, whole=False), event(3, "", sent("1")))
+    await until(lambda: wall.said() == ["firing 0", "firing 1"])
+
+
+async def test_an_alert_with_very_large_labels_is_on_the_wall_from_beginning_to_end(wall: AlertWall) -> None:
+    large = {**sent("0"), "labels": {"core": "0", **{f"label{number}": "x" * 1_024 for number in range(60)}}}
+    over = {**large, "resolved": "2026-01-31T12:00:01.000Z", "silenced": {**SILENCE, "labels": large["labels"]}}
+    app = answers(position(), event(1, "", large), event(2, "resolved", over))
+    wall.alerts.follow("web-1", BoardLink(app), {})
+    await until(lambda: wall.said() == ["firing 0", "resolved 0"])
     assert wall.problems == {}
 
 
@@ -506,14 +536,32 @@ async def test_a_host_may_have_so_many_firing_alerts(wall: AlertWall, monkeypatc
     await until(lambda: wall.problems == {})
 
 
-async def test_a_host_that_says_that_nearly_everything_fires_is_not_read(
-    wall: AlertWall, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "most"), [("MAX_FIRING", 2), ("MAX_FIRING_BYTES", 200)])
+async def test_of_a_host_on_which_nearly_everything_fires_the_first_alerts_are_taken(
+    wall: AlertWall, monkeypatch: pytest.MonkeyPatch, name: str, most: int
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_FIRING", 1)
-    app = answers(*(event(number, "", sent(str(number))) for number in range(5)), position(5))
-    wall.alerts.follow("web-1", BoardLink(app), {})
-    await until(lambda: wall.problems)
-    assert "more than 2 alerts fire at once" in wall.problems["alerts of web-1"].message
+    alerts = [event(number, "", sent(str(number))) for number in range(50)]
+    link = BoardLink(answers(alerts[49], alerts[48], position(50)))
+    wall.alerts.follow("web-1", link, {})
+    await until(lambda: wall.said() == ["firing 49", "firing 48"])
+    monkeypatch.setattr(reading, name, most)
+    link.cut()
+    over = event(52, "resolved", sent("48", resolved="2026-01-31T12:00:01.000Z"))
+    begins = answers(*alerts[:49], position(51), over)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/events/alerts":
+            await begins(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"alerts":[],"total":0}'})
+
+    link.app = serve
+    # What fired before is not ended by alerts for which there is no room.
+    await until(lambda: wall.said()[-1] == "resolved 48")
+    assert "resolved 49" in wall.said()
+    assert "more than" in wall.problems["alerts of web-1"].message
+    assert len(wall.said()) < 10
 
 
 async def test_a_past_that_cannot_be_looked_up_is_given_up_after_some_attempts(

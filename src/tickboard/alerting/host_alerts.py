@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tickboard.alerting.log import FORGOTTEN, AlertEvent, AlertLog, EventKind
 from tickboard.alerting.marks import MAX_TEXT
+from tickboard.errors import InputError
 from tickboard.metrics.cleaning import MAX_LABEL_VALUE, MAX_LABELS, MAX_NAME
 from tickboard.output.text import one_line
 from tickboard.times import MAX_TIME_MS, parse_time, time_text
@@ -31,11 +32,11 @@ def wall_alert(alert: Alert, host: str, labels: dict[str, str], shift_ms: int = 
         shift_ms: what is added to its times, so that they fit those of the host's ticks on the wall.
 
     Raises:
-        InputError: one of its times cannot be read.
+        InputError: one of its times cannot be read, or its id is too long.
     """
     return replace(
         alert,
-        id=wall_id(host, alert.id),
+        id=_checked_id(host, alert.id),
         host=host,
         message=one_line(alert.message, MAX_MESSAGE),
         metric=one_line(alert.metric, MAX_NAME),
@@ -86,11 +87,11 @@ def wall_mark(mark: Mark, host: str, shift_ms: int = 0) -> Mark:
         shift_ms: as for `wall_alert`.
 
     Raises:
-        InputError: one of its times cannot be read.
+        InputError: one of its times cannot be read, or its id is too long.
     """
     return replace(
         mark,
-        id=wall_id(host, mark.id),
+        id=_checked_id(host, mark.id),
         text=one_line(f"{host}: {mark.text}", MAX_TEXT),
         by=one_line(mark.by, MAX_TEXT),
         timestamp=wall_time("timestamp", mark.timestamp, shift_ms),
@@ -110,6 +111,12 @@ def wall_time(name: str, time: str, shift_ms: int) -> str:
 def wall_id(host: str, id: str) -> str:  # the wire's name
     """Return the id on the wall of a host's alert."""
     return f"{host}:{id}"
+
+
+def _checked_id(host: str, id: str) -> str:  # the wire's name
+    if len(id) > MAX_NAME:
+        raise InputError(f"the id {id[:40]!r} has {len(id)} characters, and may have {MAX_NAME}")
+    return wall_id(host, id)
 
 
 def receive(log: AlertLog, kind: EventKind, alert: Alert, now: float) -> list[AlertEvent]:

@@ -5,7 +5,8 @@ stored together with the events: after a crash, none is missing and none is ther
 events since then, or has another log, the wall takes over what fires there now and looks up in the host's own past what
 became of the rest. While a host cannot be reached, its alerts stay as they were.
 
-A stream is read no faster than the wall stores its events, and a host may have `MAX_FIRING` firing alerts.
+A stream is read no faster than the wall stores its events. An event that cannot be read or is too long is left out, and
+so are alerts beyond `MAX_FIRING` that fire on one host: everything after them is read.
 """
 
 import asyncio
@@ -31,9 +32,10 @@ from tickboard.alerting.host_alerts import (
 )
 from tickboard.alerting.log import LOST, AlertLog, EventKind, HostPosition, LogEvent
 from tickboard.alerting.marks import MarkEvent
+from tickboard.client.decoder import MAX_EPOCH
 from tickboard.errors import InputError, RefusedError
 from tickboard.fleet.asking import Answering, fetch, stream
-from tickboard.fleet.event_stream import EventStream, ServerSentEvent
+from tickboard.fleet.event_stream import MAX_EVENT_BYTES, EventStream, ServerSentEvent
 from tickboard.fleet.link import Link
 from tickboard.fleet.wall_labels import wall_labels
 from tickboard.loop.supervisor import Supervisor
@@ -43,6 +45,9 @@ from tickboard.wire import Alert, AlertPage, AlertPosition, Mark
 
 MAX_FIRING = 10_000
 """How many alerts of one host may fire at a time on a wall. Further ones are left out, and a problem says so."""
+
+MAX_FIRING_BYTES = 2**26
+"""How many bytes they may have in all when a stream begins, 64 MiB."""
 
 OPEN_S = 20.0
 """How many seconds may pass until a stream has begun, and has said what fires."""
@@ -312,6 +317,7 @@ class _Reader:
     async def _begin(self, answer: Answering, events: EventStream, limit: asyncio.Timeout) -> list[ServerSentEvent]:
         """Read the beginning of a stream, up to its position; return the events that came with it."""
         firing: list[Alert] = []
+        size = 0
         async for chunk in answer:
             batch = list(events.feed(chunk))
             for place, event in enumerate(batch):
@@ -319,14 +325,20 @@ class _Reader:
                     said = _decoded(_decode_position, event.data)
                     if said.whole:
                         limit.reschedule(_in(LOOK_UP_S))
-                        await self._take_over(firing, said)
+                        await self._take_over(firing, *_position_in(event.id))
                     return batch[place + 1 :]
                 try:
-                    firing.append(_decoded(_decode_alert, event.data))
+                    alert = _decoded(_decode_alert, event.data)
                 except InputError as error:
                     self._report(f"an alert cannot be read, and is left out: {error}")
-                if len(firing) > 2 * MAX_FIRING:
-                    raise InputError(f"more than {2 * MAX_FIRING} alerts fire at once")
+                    continue
+                size += len(event.data or b"")
+                has_room = len(firing) < MAX_FIRING and size <= MAX_FIRING_BYTES
+                # Those that fire on the wall already are kept, since any other of them has ended.
+                if has_room or wall_id(self._name, alert.id) in self._firing:
+                    firing.append(alert)
+                else:
+                    self._report(_too_many())
         raise RefusedError("its alert stream ended before it had begun")
 
     # --- events ---
@@ -360,7 +372,7 @@ class _Reader:
                 mark = wall_mark(_decoded(_decode_mark, event.data), self._name, self._shift_ms)
                 made = self._log().mark(mark, now)
                 new += [made] if isinstance(made, MarkEvent) else []
-            elif event.name in KINDS and not event.data.startswith(HEARTBEAT):
+            elif event.name in KINDS and not (event.data or b"").startswith(HEARTBEAT):
                 alert = _decoded(_decode_alert, event.data)
                 new += self._receive(KINDS[event.name], alert, now)
         except InputError as error:
@@ -377,7 +389,7 @@ class _Reader:
         """
         alert = wall_alert(sent, self._name, wall_labels(self._name, self._labels, sent.labels), self._shift_ms)
         if alert.resolved is None and len(self._firing) >= MAX_FIRING and alert.id not in self._firing:
-            self._report(f"more than {MAX_FIRING} alerts fire at once: the others are left out")
+            self._report(_too_many())
             return ()
         at = wall_time("timestamp", alert.resolved or alert.timestamp, -self._shift_ms)
         self._newest = max(self._newest, at)
@@ -387,8 +399,13 @@ class _Reader:
 
     # --- a host that has no events after the wall's position ---
 
-    async def _take_over(self, firing: Sequence[Alert], said: AlertPosition) -> None:
+    async def _take_over(self, firing: Sequence[Alert], epoch: str, number: int) -> None:
         """Take over what fires on the host, and look up what has ended unseen.
+
+        Args:
+            firing: what fires.
+            epoch: of the position that the stream continues after.
+            number: the same.
 
         Raises:
             RefusedError: its past cannot be looked up now.
@@ -408,7 +425,7 @@ class _Reader:
         self._firing &= still
         if not self._position.epoch:
             self._newest = max(self._newest, time_text(round((now - MARGIN_S) * 1000) - self._shift_ms))
-        log.followed[self._name] = HostPosition(said.epoch, said.number, self._newest)
+        log.followed[self._name] = HostPosition(epoch, number, self._newest)
         await self._keep(new)
 
     def _unknown_since(self, still: Container[str]) -> str:
@@ -459,6 +476,13 @@ class _Reader:
             return ()
 
 
+def _too_many() -> str:
+    return (
+        f"more than {MAX_FIRING} alerts fire at once, or they have more than {MAX_FIRING_BYTES} bytes: the others are "
+        "left out"
+    )
+
+
 def _in(seconds: float) -> float:
     return asyncio.get_running_loop().time() + seconds
 
@@ -470,17 +494,23 @@ def _position_in(id: str) -> tuple[str, int]:  # the wire's name
         InputError: it has another form.
     """
     epoch, _, number = id.rpartition("-")
-    if not (epoch and number.isascii() and number.isdigit() and len(number) < 20):
+    if not (0 < len(epoch) <= MAX_EPOCH and number.isascii() and number.isdigit() and len(number) < 20):
         raise InputError(f"the id {id[:40]!r} is not a position")
     return epoch, int(number)
 
 
-def _decoded(decode: Callable[[bytes], T], data: bytes) -> T:
+def _decoded(decode: Callable[[bytes], T], data: bytes | None) -> T:
     """Return what a host has sent.
+
+    Args:
+        decode: decodes it.
+        data: as it was received; None: it was too long.
 
     Raises:
         InputError: it is something else.
     """
+    if data is None:
+        raise InputError(f"it has more than {MAX_EVENT_BYTES} bytes")
     try:
         return decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
