@@ -191,6 +191,8 @@ class Lab:
                 self._network.swallow(fault.target)
             case "slow":
                 self._network.slow_down(fault.target)
+            case "lossy":
+                self._network.lose_some(fault.target)
             case "twin":
                 twin = f"twin-of-{fault.target}"
                 if twin not in self.computers:
@@ -209,7 +211,7 @@ class Lab:
                 computer.start()
             case "pause":
                 computer.signal(signal.SIGCONT)
-            case "unplug" | "swallow" | "slow":
+            case "unplug" | "swallow" | "slow" | "lossy":
                 self._network.restore(fault.target)
             case "twin":
                 self.computers[f"twin-of-{fault.target}"].end(signal.SIGINT)

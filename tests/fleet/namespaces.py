@@ -19,11 +19,20 @@ SWITCH = "10.77.0.1"
 PREPARE = "PATH=$PATH:/usr/sbin:/sbin; mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up"
 """`ip netns` keeps namespaces in ``/run/netns``, which is here one of our own."""
 
-PROBE = [
-    "sh",
-    "-c",
-    "ip netns add probe && ip link add name probe0 type bridge && ip link add name probe1 type veth && tc qdisc",
+LOST = 0.2
+"""The share of packets that a lossy connection loses in each direction."""
+
+LOSSY = [
+    *("bpf", "direct-action", "bytecode"),
+    f"4,32 0 0 {2**32 - 4096 + 56},53 0 1 {int(LOST * 2**32)},6 0 0 {2**32 - 1},6 0 0 2",
 ]
+"""A filter that drops packets at random, in classic BPF: load a random number (``SKF_AD_OFF + SKF_AD_RANDOM``); if it
+is at least as large as `LOST` says, go on (``TC_ACT_UNSPEC``), else drop (``TC_ACT_SHOT``)."""
+
+PROBE = """
+ip netns add probe && ip link add name probe0 type bridge && ip link add name probe1 type veth &&
+tc qdisc add dev probe1 clsact && tc filter add dev probe1 ingress "$@"
+"""
 
 
 def isolated(command: Sequence[str]) -> list[str]:
@@ -38,7 +47,9 @@ def missing() -> str:
     for program, package in (("unshare", "util-linux"), ("setpriv", "util-linux"), ("ip", "iproute2")):
         if shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin") is None:
             return f"there is no program {program}: install {package}"
-    tried = subprocess.run(isolated(PROBE), capture_output=True, text=True, timeout=COMMAND_S, check=False)
+    tried = subprocess.run(
+        isolated(["sh", "-c", PROBE, "sh", *LOSSY]), capture_output=True, text=True, timeout=COMMAND_S, check=False
+    )
     return f"no network can be made here: {tried.stderr.strip()}" if tried.returncode else ""
 
 
@@ -85,13 +96,21 @@ class Network:
         self._repairs[name] = [["bridge", "link", "set", "dev", port, "state", "3"]]
 
     def slow_down(self, name: str) -> None:
-        """Make a computer's connection slow, and lossy where the kernel can do that."""
+        """Make a computer's connection slow."""
         self._repairs[name] = []
         for tc, device in ((["tc"], self._ports[name]), (["tc", "-n", name], "eth0")):
             root = ["dev", device, "root"]
-            if not _succeeds(*tc, "qdisc", "add", *root, "netem", "delay", "200ms", "100ms", "loss", "5%"):
+            if not _succeeds(*tc, "qdisc", "add", *root, "netem", "delay", "200ms", "100ms"):
                 _run(*tc, "qdisc", "add", *root, "tbf", "rate", "256kbit", "burst", "3000", "latency", "300ms")
             self._repairs[name].append([*tc, "qdisc", "delete", *root])
+
+    def lose_some(self, name: str) -> None:
+        """Lose some of the packets that a computer sends and should get, at random."""
+        port = self._ports[name]
+        _run("tc", "qdisc", "add", "dev", port, "clsact")
+        self._repairs[name] = [["tc", "qdisc", "delete", "dev", port, "clsact"]]
+        for direction in ("ingress", "egress"):
+            _run("tc", "filter", "add", "dev", port, direction, *LOSSY)
 
     def restore(self, name: str) -> None:
         """Undo what was done last to a computer's connection."""

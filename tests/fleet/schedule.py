@@ -5,18 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["kill", "stop", "pause", "unplug", "swallow", "slow", "change", "twin"]
+Kind = Literal["kill", "stop", "pause", "unplug", "swallow", "slow", "lossy", "change", "twin"]
 """What happens to a computer, and is undone in the end.
 
 ``kill``, ``stop``: its program ends at once, or as Ctrl-C ends it, and is started again. ``pause``: its program is
 stopped and continued. ``unplug``: its cable is pulled out. ``swallow``: its network loses everything. ``slow``: its
-network is slow. ``change``: its program is killed and comes back with other metrics. ``twin``: a second program has its
-name.
+network is slow. ``lossy``: its network loses some packets. ``change``: its program is killed and comes back with other
+metrics. ``twin``: a second program has its name.
 """
 
-HOST_KINDS: tuple[Kind, ...] = ("kill", "stop", "pause", "unplug", "swallow", "slow", "change", "twin")
-WALL_KINDS: tuple[Kind, ...] = ("kill", "stop", "pause", "unplug", "swallow", "slow")
-NATS_KINDS: tuple[Kind, ...] = ("kill", "pause", "unplug", "swallow")
+HOST_KINDS: tuple[Kind, ...] = ("kill", "stop", "pause", "unplug", "swallow", "slow", "lossy", "change", "twin")
+WALL_KINDS: tuple[Kind, ...] = ("kill", "stop", "pause", "unplug", "swallow", "slow", "lossy")
+NATS_KINDS: tuple[Kind, ...] = ("kill", "pause", "unplug", "swallow", "lossy")
 
 SILENT_KINDS: frozenset[Kind] = frozenset({"kill", "change", "stop", "pause", "unplug", "swallow"})
 """Those that silence a host."""

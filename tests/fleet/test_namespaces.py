@@ -50,6 +50,66 @@ def test_a_cable_is_pulled_out_and_put_back() -> None:
     ], done.stderr  # fmt: skip
 
 
+LOSSY = """
+import socket
+from tests.fleet.namespaces import SWITCH, Network
+
+SENT = 200
+CLIENT = f'''
+import socket
+
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.connect(({SWITCH!r}, 8000))
+for _ in range({SENT}):
+    client.send(b"there")
+print("sent", flush=True)
+input()
+client.settimeout(1)
+got = 0
+try:
+    while client.recv(10):
+        got += 1
+except TimeoutError:
+    print(got)
+'''
+
+network = Network()
+network.add("one")
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind((SWITCH, 8000))
+server.settimeout(1)
+
+def arrived():
+    command = network.command("one", [sys.executable, "-c", CLIENT])
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client.stdout.readline()
+    there = 0
+    try:
+        while True:
+            _, address = server.recvfrom(10)
+            there += 1
+    except TimeoutError:
+        pass
+    for _ in range(SENT):
+        server.sendto(b"back", address)
+    return there, int(client.communicate("count\\n", 20)[0])
+
+print(*arrived())
+network.lose_some("one")
+print(*(120 < count < 190 for count in arrived()))
+network.restore("one")
+print(*arrived())
+"""
+
+
+def test_a_lossy_connection_loses_packets_in_both_directions() -> None:
+    code = f"import subprocess, sys\n{LOSSY}"
+    done = subprocess.run(
+        isolated([sys.executable, "-c", code]), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.splitlines() == ["200 200", "True True", "200 200"], done.stderr
+
+
 LEFT = """
 import subprocess, time
 from tests.fleet.namespaces import Network
