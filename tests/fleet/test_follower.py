@@ -199,6 +199,27 @@ def test_a_host_that_never_says_its_time_is_believed_after_a_while() -> None:
     assert wall.values(KEY) == [None, 1, 2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.parametrize("away", [0, 60])
+def test_a_host_of_an_earlier_run_has_time_to_say_its_time(away: int) -> None:
+    """The wall may have stored it before its clock was known, or its clock was set meanwhile."""
+    wall = Wall()
+    host = FakeHost(wall, ahead_s=-1000.0)
+    known = FollowedHost("web-1", 1000, START)
+    known.describe(host.about())
+    known.ticked_ms = round((START - 1000) * 1000)
+    wall.follower.add_known(known)
+    for _ in range(away):
+        wall.tick()
+    host.introduce(compare=False)
+    for number in range(1, 5):
+        host.tick(wall.due + 1, number)
+        wall.tick()
+        host.beat()
+    wall.tick()
+    assert wall.values(KEY)[-5:] == [1, 2, 3, 4, None]
+    assert known.clock.shift_ms == 1_000_000
+
+
 def test_a_wall_whose_clock_is_set_forgets_what_it_knew_of_other_clocks() -> None:
     wall, host = followed()
     host.tick(wall.due + 1, 1)

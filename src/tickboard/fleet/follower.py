@@ -350,7 +350,7 @@ class Follower:
             return None
         if host.link is not None:
             del self._of_link[host.link]
-        host.link = link
+        host.link, host.doubted = link, self._own_clock.elapsed()
         self._of_link[link] = host
         self.listing.end_unknown(link)
         return host
@@ -381,7 +381,6 @@ class Follower:
             )
             return None
         host = self.hosts[name] = FollowedHost(name, self._interval_ms, self._now())
-        host.doubted = self._own_clock.elapsed()
         return host
 
     def _remove(self, host: FollowedHost) -> None:
