@@ -13,6 +13,7 @@ from tests.fleet.following import CPU, START, FakeHost, FakeLink, Wall
 from tickboard.client.history_format import decode
 from tickboard.errors import LiveHostError
 from tickboard.fleet import filling as module
+from tickboard.fleet.clock import HostClock
 from tickboard.fleet.filling import Filler
 from tickboard.history.answers import Answer, Buckets, Tier
 from tickboard.history.encodings import binary_pieces
@@ -363,3 +364,43 @@ async def test_values_wait_for_room_in_the_next_tick(monkeypatch: pytest.MonkeyP
     assert len(bench.host.host.holes)
     monkeypatch.setattr("tickboard.fleet.follower.MAX_LATE", 100)
     await bench.fill()
+
+
+async def test_an_answer_that_comes_before_the_walls_empty_ticks_waits_for_them() -> None:
+    bench = Filling()
+    bench.host.tick(bench.wall.due + 1, 0)
+    bench.wall.tick()
+    bench.wall.time += 4
+    bench.host.tick(bench.wall.due + 5, 99)
+    await bench.run(lambda: bench.filler._filled)
+    bench.filler.write()
+    assert len(bench.host.host.holes)
+    for _ in range(4):
+        bench.wall.due += 1
+        bench.wall.engine.pad(bench.wall.due)
+    await bench.fill()
+    assert bench.wall.values(KEY) == [None, 0, 3, 4, 5, 6, 99]
+    assert len(bench.link.asked) == 1
+
+
+async def test_an_answer_that_comes_before_the_first_tick_of_a_run_waits_for_it() -> None:
+    bench = Filling()
+    bench.miss(2)
+    # As in a window that begins with the ticks of an earlier run.
+    bench.wall.intake.placement.now = -np.inf
+    await bench.run(lambda: bench.filler._filled)
+    bench.filler.write()
+    assert len(bench.host.host.holes)
+    bench.wall.tick()
+    await bench.fill()
+    assert bench.wall.values(KEY)[:5] == [None, 0, 3, 4, 99]
+
+
+async def test_an_answer_far_ahead_of_the_wall_does_not_keep_a_host_from_being_asked() -> None:
+    bench = Filling()
+    bench.miss(2)
+    await bench.run(lambda: bench.filler._filled)
+    # Its clock has been set since.
+    bench.host.host.clock = HostClock(1000, 3_600_000)
+    bench.filler.write()
+    assert not len(bench.host.host.holes)

@@ -24,6 +24,7 @@ from tickboard.client.history_data import HistoryData, HistorySeries
 from tickboard.client.history_format import decode
 from tickboard.errors import RefusedError
 from tickboard.fleet.asking import fetch
+from tickboard.fleet.clock import LONGEST_MS
 from tickboard.fleet.follower import Follower
 from tickboard.fleet.holes import Hole
 from tickboard.fleet.host import FollowedHost
@@ -64,11 +65,20 @@ NO_HISTORY, UNANSWERED = "no history", "unanswered"
 
 
 class _Filled(Struct, frozen=True, eq=False):
-    """An answer that waits to be written; it has at most `MOST_CELLS` cells on the wall."""
+    """An answer that waits to be written.
+
+    Attributes:
+        host: of which host.
+        hole: what it was asked for.
+        series: what it has recorded.
+        last_ms: its newest tick in the answer, POSIX milliseconds; 0: there is none.
+        cells: how many values that is on the wall, at most `MOST_CELLS`.
+    """
 
     host: FollowedHost
     hole: Hole
     series: Sequence[HistorySeries]
+    last_ms: int
     cells: int
 
 
@@ -138,16 +148,19 @@ class Filler:
 
     def write(self) -> None:
         """Write what has been received to the wall's ticks. Call it before a tick."""
-        if not self._filled:
-            return
         # Joined, they may be larger.
         room = int(self._follower.room_for_late / SPARSE)
         taken: list[_Filled] = []
-        while self._filled:
-            one = self._filled[0]
-            if (room := room - one.cells) < 0:
-                break
-            taken.append(self._filled.pop(0))
+        waiting: list[_Filled] = []
+        for each in self._filled:
+            if each.cells <= room and self._has_ticks(each):
+                room -= each.cells
+                taken.append(each)
+            else:
+                waiting.append(each)
+        if not taken:
+            return
+        self._filled = waiting
         for batch in joined([self._batch(each) for each in taken]):
             self._follower.fill(batch)
         for each in taken:
@@ -158,6 +171,16 @@ class Filler:
                 del self._given_up[each.host.name]
                 self._follower.note(each.host, NO_HISTORY, "")
         self.wake()
+
+    def _has_ticks(self, filled: _Filled) -> bool:
+        """Return whether the wall has made its tick of the newest instant in an answer.
+
+        An answer may come first: before the first tick of a run, or while the wall waits for hosts at a tick that is
+        due. If the instant is far ahead, a clock has been set since, and the wall will not have it soon.
+        """
+        newest_ms = self._follower.newest_ms
+        ahead_ms = filled.host.instant_ms(filled.last_ms) - newest_ms
+        return newest_ms > 0 and not 0 < ahead_ms <= LONGEST_MS + self._interval_ms
 
     def _batch(self, filled: _Filled) -> LateBatch:
         """Return an answer at the wall's instants. Not earlier, since series may leave and give up their columns."""
@@ -270,7 +293,8 @@ class Filler:
                 self._ask_less(host, hole, "its history has too many series")
                 return
         self._longest_grows(host)
-        self._filled.append(_Filled(host, hole, list(series.values()), cells))
+        last_ms = max((int(one[-1].astype(np.int64)) for one in times), default=0)
+        self._filled.append(_Filled(host, hole, list(series.values()), last_ms, cells))
 
     def _ask_less(self, host: FollowedHost, hole: Hole, why: str) -> None:
         """Ask for the newer half of a hole next; if it cannot be halved, leave missing what is older."""

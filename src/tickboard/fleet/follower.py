@@ -287,8 +287,12 @@ class Follower:
 
     @property
     def newest_ms(self) -> int:
-        """The wall's newest instant, POSIX milliseconds."""
-        return self._next_ms - self._interval_ms
+        """The time of the wall's newest tick, which may be an empty one for a missed instant; 0: it has none yet.
+
+        POSIX milliseconds.
+        """
+        newest = self._intake.placement.now
+        return round(newest * 1000) if isfinite(newest) else 0
 
     @property
     def oldest_ms(self) -> int:
