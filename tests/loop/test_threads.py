@@ -2,8 +2,10 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -96,3 +98,48 @@ def test_a_call_that_outlives_its_loop_ends_quietly() -> None:
     asyncio.run(give_up())
     release.set()
     assert asyncio.run(threads.call(lambda: 1)) == (1, None)
+
+
+class Owner:
+    """What has threads, and runs its own methods in them."""
+
+    def __init__(self) -> None:
+        self.threads = Threads("owned", 2)
+
+    def look(self, barrier: threading.Barrier) -> threading.Thread:
+        barrier.wait(20)
+        return threading.current_thread()
+
+
+async def test_threads_end_when_nothing_uses_them_any_more() -> None:
+    owner, barrier = Owner(), threading.Barrier(2)
+    calls = [owner.threads.call(partial(owner.look, barrier)) for _ in range(2)]
+    found = [thread for thread, _ in await asyncio.gather(*calls)]
+    assert len(set(found)) == 2
+    del owner, calls
+    gc.collect()
+    for thread in found:
+        assert isinstance(thread, threading.Thread)
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+async def test_a_thread_whose_function_blocks_ends_after_it() -> None:
+    threads, running, release, found = Threads("asked", 1), threading.Event(), threading.Event(), []
+
+    def blocks() -> None:
+        found.append(threading.current_thread())
+        running.set()
+        release.wait(20)
+
+    given_up = asyncio.create_task(threads.call(blocks))
+    while not running.is_set():
+        await asyncio.sleep(0.001)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    del threads, given_up
+    gc.collect()
+    release.set()
+    [thread] = found
+    thread.join(20)
+    assert not thread.is_alive()

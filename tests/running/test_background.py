@@ -32,6 +32,17 @@ def served(board: Board) -> Iterator[Background]:
         yield background
 
 
+@pytest.fixture
+def before() -> set[threading.Thread]:
+    """Return the threads that ran before the test."""
+    return set(threading.enumerate())
+
+
+def started_since(before: set[threading.Thread]) -> list[str]:
+    """Return the names of the threads of boards that a test has started, and that still run."""
+    return [each.name for each in threading.enumerate() if each not in before and each.name.startswith("tickboard")]
+
+
 def test_the_board_is_served_when_the_call_returns(served: Background) -> None:
     assert served.url == f"http://127.0.0.1:{served.port}"
     assert httpx.get(f"{served.url}/api/health").json()["status"] == "ok"
@@ -61,7 +72,7 @@ def drain(viewer: ClientConnection) -> None:
         viewer.recv(10)
 
 
-def test_stopping_closes_connections_and_frees_the_port(served: Background) -> None:
+def test_stopping_closes_connections_and_frees_the_port(before: set[threading.Thread], served: Background) -> None:
     with connect(f"ws://127.0.0.1:{served.port}/ws/metrics") as viewer:
         viewer.recv(10)
         served.stop()
@@ -70,13 +81,16 @@ def test_stopping_closes_connections_and_frees_the_port(served: Background) -> N
             drain(viewer)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
-    assert not any(thread.name == "tickboard" for thread in threading.enumerate())
+    assert not started_since(before)
     with socket.create_server(("127.0.0.1", served.port)):
         pass
 
 
 def test_a_process_whose_port_is_in_use_continues_and_serves_when_it_is_free(
-    board: Board, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    board: Board,
+    before: set[threading.Thread],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("tickboard.running.background.RETRY_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -91,13 +105,13 @@ def test_a_process_whose_port_is_in_use_continues_and_serves_when_it_is_free(
     with served:
         wait_for(lambda: served.serving)
         assert httpx.get(f"{served.url}/api/health").is_success
-    assert not any(thread.name.startswith("tickboard") for thread in threading.enumerate())
+    assert not started_since(before)
 
 
-def test_a_board_that_waits_for_its_port_can_be_stopped(board: Board) -> None:
+def test_a_board_that_waits_for_its_port_can_be_stopped(board: Board, before: set[threading.Thread]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         serve_in_background(board, port=taken.getsockname()[1]).stop()
-    assert not any(thread.name.startswith("tickboard") for thread in threading.enumerate())
+    assert not started_since(before)
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])

@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -33,8 +34,16 @@ class _Order(Struct, frozen=True, eq=False):
     done: "asyncio.Future[Done]"
 
 
+class _Load:
+    """How many calls wait or run. Its lock is also for starting threads."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.lock = threading.Lock()
+
+
 class Threads:
-    """Threads that are started when they are needed, and then kept.
+    """Threads that are started when they are needed, and end when this object is no longer used.
 
     Args:
         name: of each thread.
@@ -45,9 +54,10 @@ class Threads:
         self._name = name
         self._most = most
         self._started = 0
-        self._calls = 0
-        self._lock = threading.Lock()
-        self._orders: SimpleQueue[_Order] = SimpleQueue()
+        # The threads have these, but not this object.
+        self._load = _Load()
+        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        weakref.finalize(self, self._orders.put, None).atexit = False
 
     async def call(self, function: Callable[[], object]) -> Done:
         """Run a function in the context of the caller; return its result and its exception.
@@ -58,26 +68,36 @@ class Threads:
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Done] = loop.create_future()
-        with self._lock:
-            if self._calls >= MOST_WAITING:
+        load = self._load
+        with load.lock:
+            if load.calls >= MOST_WAITING:
                 raise BusyError(f"{MOST_WAITING} calls wait", RETRY_S)
-            if self._calls >= self._started < self._most:
+            if load.calls >= self._started < self._most:
                 # Counted once it runs: the system may have no room for another thread.
-                threading.Thread(target=self._work, name=self._name, daemon=True).start()
+                threading.Thread(target=_work, args=(self._orders, load), name=self._name, daemon=True).start()
                 self._started += 1
-            self._calls += 1
+            load.calls += 1
         self._orders.put(_Order(function, contextvars.copy_context(), loop, done))
         return await done
 
-    def _work(self) -> None:
-        while True:
-            order = self._orders.get()
-            # Nobody waits for a call that was cancelled meanwhile.
-            outcome = None if order.done.cancelled() else _run(order)
-            with self._lock:
-                self._calls -= 1
-            if outcome is not None:
-                _answer(order, outcome)
+
+def _work(orders: "SimpleQueue[_Order | None]", load: _Load) -> None:
+    """Run functions until the end mark comes."""
+    while (order := orders.get()) is not None:
+        _follow(order, load)
+        # While it waits, a thread keeps nothing alive that a function belongs to.
+        del order
+    # For the next thread.
+    orders.put(None)
+
+
+def _follow(order: _Order, load: _Load) -> None:
+    # Nobody waits for a call that was cancelled meanwhile.
+    outcome = None if order.done.cancelled() else _run(order)
+    with load.lock:
+        load.calls -= 1
+    if outcome is not None:
+        _answer(order, outcome)
 
 
 def _run(order: _Order) -> Done:
