@@ -35,6 +35,7 @@ class HistoryLink(FakeLink):
         # How many series it has, and the second that it keeps ticks from.
         self.series = 1
         self.kept_from = 0
+        self.interval_ms = 1000
         self.answers = asyncio.Event()
         self.answers.set()
 
@@ -51,7 +52,7 @@ class HistoryLink(FakeLink):
         await send({"type": "http.response.body", "body": body})
 
     def _answer(self, start_ms: int, end_ms: int) -> bytes:
-        times = np.arange(-(-start_ms // 1000) * 1000, end_ms, 1000)
+        times = np.arange(-(-start_ms // self.interval_ms) * self.interval_ms, end_ms, self.interval_ms)
         values = times / 1000 - START
         ones = np.ones(len(values), np.int64)
         buckets = tuple(
@@ -404,3 +405,21 @@ async def test_an_answer_far_ahead_of_the_wall_does_not_keep_a_host_from_being_a
     bench.host.host.clock = HostClock(1000, 3_600_000)
     bench.filler.write()
     assert not len(bench.host.host.holes)
+
+
+async def test_the_newest_values_of_a_host_that_ticks_less_often_wait_until_they_no_longer_hold() -> None:
+    bench = Filling(window=40, interval_ms=5000)
+    bench.host.interval_ms = bench.link.interval_ms = 5000
+    bench.wall.tick(4)
+    bench.host.tick(START + 5, 5)
+    # Beats alone say that there are later ticks.
+    for second in range(6, 23):
+        bench.wall.tick()
+        bench.host.beat(bench.host.seq + 3 if second > 19 else 0)
+    assert len(bench.host.host.holes)
+    await bench.run(lambda: bench.filler._filled)
+    while len(bench.host.host.holes):
+        bench.wall.tick()
+        bench.filler.write()
+    assert bench.wall.due == START + 24
+    assert bench.wall.values(KEY)[-10:] == [15, 15, 15, 15, 15, 20, 20, 20, 20, 20]

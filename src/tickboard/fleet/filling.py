@@ -173,14 +173,16 @@ class Filler:
         self.wake()
 
     def _has_ticks(self, filled: _Filled) -> bool:
-        """Return whether the wall has made its tick of the newest instant in an answer.
+        """Return whether the wall has made its ticks of all instants that an answer has values for.
 
-        An answer may come first: before the first tick of a run, or while the wall waits for hosts at a tick that is
-        due. If the instant is far ahead, a clock has been set since, and the wall will not have it soon.
+        An answer may come first: before the first tick of a run, while the wall waits for hosts at a tick that is due,
+        or while the newest values hold. If the instant is far ahead, a clock has been set since, and the wall will not
+        have it soon.
         """
-        newest_ms = self._follower.newest_ms
-        ahead_ms = filled.host.instant_ms(filled.last_ms) - newest_ms
-        return newest_ms > 0 and not 0 < ahead_ms <= LONGEST_MS + self._interval_ms
+        host, newest_ms = filled.host, self._follower.newest_ms
+        last_ms = host.instant_ms(filled.last_ms) + (self._held(host) - 1) * self._interval_ms
+        longest_ms = LONGEST_MS + max(host.interval_ms, self._interval_ms)
+        return newest_ms > 0 and not 0 < last_ms - newest_ms <= longest_ms
 
     def _batch(self, filled: _Filled) -> LateBatch:
         """Return an answer at the wall's instants. Not earlier, since series may leave and give up their columns."""
