@@ -20,6 +20,8 @@ import httpx
 import pytest
 from tests.serving import Server, serve
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 BOARD = Path(__file__).parents[1] / "boards" / "flapping.py"
 KILLS = 24 if "CI" in os.environ else 100
 BOARDS_AT_A_TIME = 2

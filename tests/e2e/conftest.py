@@ -34,14 +34,6 @@ QUIET = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def unmeasured() -> Iterator[None]:
-    """Start servers without coverage measurement, which is slow and not needed by tests of the page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        yield
-
-
 # Not session-scoped: Playwright's loop runs in this thread as long as the browser lives, so that no other test could
 # run its own.
 @pytest.fixture(scope="module")

@@ -6,6 +6,11 @@ import pytest
 from tests.nats_servers import NatsServer, nats_server
 
 
+@pytest.fixture(scope="module", autouse=True)
+def boards_unmeasured(unmeasured: None) -> None:
+    """Measure only what is in the process of the tests."""
+
+
 @pytest.fixture
 def server() -> Iterator[NatsServer]:
     """Run a NATS server as it comes."""

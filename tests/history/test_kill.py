@@ -14,6 +14,8 @@ from tests.long import LONG
 from tickboard.history.answers import Question
 from tickboard.history.store import History, Retention
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 START_MS = 1_800_000_000_000
 
 

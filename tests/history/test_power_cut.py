@@ -21,6 +21,8 @@ from tests.serving import Server, serve
 from tickboard.history.answers import Question
 from tickboard.history.store import History, Retention
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 LOST_S = 10.0
 
 BOARD = """
