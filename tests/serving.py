@@ -108,7 +108,7 @@ def wait_for(condition: Callable[[], object], output: Callable[[], str] = str) -
     end = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < end, f"it did not come true within {WAIT_S} s; the server said: {output()}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def raw_viewer(port: int, path: str = "/ws/metrics") -> socket.socket:

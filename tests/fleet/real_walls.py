@@ -15,6 +15,9 @@ from tickboard.fleet.roster import Roster, beside_journal
 
 INTERVAL_MS = 200
 
+WINDOW = 20
+"""Ticks in the windows of hosts and of the wall."""
+
 BOARD = f"""
 import time
 from tickboard import Board
@@ -113,10 +116,12 @@ class Walls:
         for name in names:
             file = folder / f"{name}.py"
             file.write_text(BOARD.replace("NAME", name))
-            self.hosts[name] = Process("run", str(file), state=folder / f"{name}.sqlite", name=name)
+            self.hosts[name] = Process(
+                "run", str(file), "--window", str(WINDOW), state=folder / f"{name}.sqlite", name=name
+            )
         urls = [host.url for host in self.hosts.values()]
         self.state_file = folder / "wall.sqlite"
-        wall = ["follow", *urls, "--interval", str(INTERVAL_MS)]
+        wall = ["follow", *urls, "--interval", str(INTERVAL_MS), "--window", str(WINDOW)]
         if config:
             file = folder / "wall.toml"
             file.write_text(config)
