@@ -841,17 +841,56 @@ def test_too_many_late_ticks_become_a_hole(monkeypatch: pytest.MonkeyPatch) -> N
     assert list(host.host.holes) == [(wall.due * 1000 - 1000, wall.due * 1000 + 1)]
 
 
-def test_ticks_that_wait_for_a_clock_and_have_other_series_are_read_again() -> None:
+def test_ticks_that_wait_are_placed_although_the_next_one_has_other_series() -> None:
     wall, host = followed()
     host.tick(wall.due + 1, 1)
     wall.tick()
     host.epoch = "f"
     host.tick(wall.due + 1, 2)
-    waiting = wall.due + 1
     host.series = (CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"}))
     host.tick(wall.due + 2, 3, 4)
     host.beat()
-    assert (waiting * 1000 - 1, waiting * 1000 + 1) in list(host.host.holes)
+    for _ in range(2):
+        wall.tick()
+    assert wall.values(KEY)[-3:] == [1, 2, 3]
+    assert not len(host.host.holes)
+
+
+def test_rules_see_each_value_of_a_delayed_host_whose_series_change() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.host.clock.delay_ms = 1000
+    evaluated = []
+    for value in range(2, 8):
+        host.series = (CPU_SERIES, WatchedSeries("disk", "%", {"mount": str(value)}))
+        host.tick(wall.due + 1, value, 0)
+        wall.tick()
+        evaluated.append(wall.values(KEY)[-1])
+    assert evaluated == [None, 2, 3, 4, 5, 6]
+    assert not len(host.host.holes)
+
+
+def test_a_value_that_waits_is_read_again_if_an_older_tick_changes_the_series() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    waiting_ms = round((wall.due + 1) * 1000)
+    host.tick(wall.due + 1, 2)
+    host.series = (CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"}))
+    host.tick(wall.due, 1, 4)
+    assert list(host.host.holes) == [(waiting_ms - 1000, waiting_ms + 1)]
+
+
+def test_a_tick_that_is_amended_while_it_waits_is_read_again() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    host.host.clock.delay_ms = 1000
+    waiting_ms = round((wall.due + 1) * 1000)
+    host.tick(wall.due + 1, 2)
+    host.amend(wall.due + 1, 3)
+    assert list(host.host.holes) == [(waiting_ms - 1, waiting_ms + 1)]
 
 
 def test_who_needs_the_clock_of_a_host_hears_when_it_is_known() -> None:

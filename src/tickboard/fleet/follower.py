@@ -146,10 +146,6 @@ class Follower:
             self._set_state(host, "live", host.seen)
         if not self._is_possible(host, TICK_TIMES, tick.time):
             return
-        if tick.series is not host.series and tick.series != host.series:
-            self._series.bind(host, tick.series)
-            self._columns = None
-            self.change(host)
         time_ms = round(tick.time * 1000)
         if tick.epoch != host.epoch and host.epoch:
             # The host was restarted, maybe with another clock, or its clock was set.
@@ -163,17 +159,22 @@ class Follower:
     def amended(self, link: Link, tick: Tick) -> None:
         """Take late values of an earlier tick."""
         host = self._of_link.get(link)
-        if host is None or not host.clock.is_known or tick.series != host.series:
+        if host is None or host.about is None:
             return
         self._hear(host)
         if not self._is_possible(host, TICK_TIMES, tick.time):
             return
-        instant_ms = host.instant_ms(round(tick.time * 1000))
-        if instant_ms < self._next_ms:
+        time_ms = round(tick.time * 1000)
+        instant_ms = host.instant_ms(time_ms)
+        is_placed = host.clock.is_known and tick.series == host.series
+        if is_placed and instant_ms < self._next_ms:
             self._be_late(host, instant_ms, host.values_of(tick))
-        elif instant_ms == host.row_ms and host.row is not host.nothing:
+        elif is_placed and instant_ms == host.row_ms and host.row is not host.nothing:
             values = host.values_of(tick)
             host.row = np.where(np.isnan(values), host.row, values)
+        else:
+            # The tick still waits, or has other series than the host's newest: read it again.
+            self._add_hole(host, time_ms - 1, time_ms + 1)
 
     def heard(self, link: Link, seq: int, alerts: int, clock: float) -> None:
         """Take a sign of life."""
@@ -449,14 +450,13 @@ class Follower:
 
     def _place(self, host: FollowedHost, tick: Tick) -> None:
         """Keep the values of a tick for its instant."""
-        if tick.series != host.series:
-            time_ms = round(tick.time * 1000)
-            self._add_hole(host, time_ms - 1, time_ms + 1)
-            return
         instant_ms = host.instant_ms(round(tick.time * 1000))
         if not host.clock.is_known or instant_ms > self._next_ms:
             self._keep_early(host, tick)
-        elif instant_ms == self._next_ms:
+            return
+        if tick.series is not host.series and tick.series != host.series:
+            self._bind(host, tick.series)
+        if instant_ms == self._next_ms:
             host.row, host.row_ms, host.late_ticks = host.values_of(tick), instant_ms, 0
             if host.name in self._awaited:
                 self._awaited.discard(host.name)
@@ -464,6 +464,16 @@ class Follower:
                     self.on_complete()
         else:
             self._be_late(host, instant_ms, host.values_of(tick))
+
+    def _bind(self, host: FollowedHost, series: tuple[WatchedSeries, ...]) -> None:
+        """Use the series of a tick that is placed. Not those of one that waits, since others come before it."""
+        if host.row is not host.nothing and host.row_ms == self._next_ms:
+            # These values are for columns that the host may not have any more: read them again.
+            own_ms = host.row_ms - host.clock.shift_ms
+            self._add_hole(host, own_ms - self._interval_ms, own_ms + 1)
+        self._series.bind(host, series)
+        self._columns = None
+        self.change(host)
 
     def _see_delay(self, host: FollowedHost, tick: Tick) -> None:
         """Notice whether the ticks of a host come late, by one that has just been placed."""
