@@ -27,6 +27,9 @@ GET_S = 20.0
 RELATIVE, OF_RANGE = 1e-5, 1e-4
 """The precision of history: of the value, and of the range of values. Whole numbers are exact."""
 
+LATEST_MS = 5_000
+"""By how much later a wall shows a host whose ticks come late, at most (docs/many-hosts.md)."""
+
 ROUNDINGS = 2
 """A wall rounds what it got from a host that has rounded it."""
 
@@ -175,6 +178,9 @@ class Case:
         start_ms: the first tick to compare, by the host's clock.
         end_ms: the end of the ticks to compare, by the host's clock.
         lost: whether the host may have lost the tick of a time, because it was killed.
+        clock: a series that has another value in each tick, by which one sees how much later a wall shows a host whose
+            ticks come late; empty: no host is shown later.
+        interval_ms: milliseconds between two ticks.
     """
 
     host: str
@@ -184,16 +190,20 @@ class Case:
     start_ms: int
     end_ms: int
     lost: Callable[[int], bool] = lambda at: False
+    clock: str = ""
+    interval_ms: int = 1000
 
-    def only(self, name: str) -> "Case":
-        """Return the same for one metric."""
-        return replace(self, names=frozenset({name}))
+    def at_once(self) -> "Case":
+        """Return the same for the clock alone, if the host is never shown later."""
+        return replace(self, names=frozenset({self.clock}), clock="")
 
     def of_history(self, host: Found, wall: Found) -> Iterator[str]:
         """Yield how the ticks in a wall's history differ from those in the host's."""
         wanted, found = self._wanted(host.history), self._found(wall.history)
+        later = self._later(wanted, found)
         for key in sorted(wanted.keys() | found.keys()):
-            for each in self._of_series(wanted.get(key, {}), found.get(key, {})):
+            recorded = wanted.get(key, {})
+            for each in self._of_series(recorded, found.get(key, {}), recorded, later):
                 yield f"history of {_series(key)}: {each}"
 
     def of_window(self, host: Found, wall: Found) -> Iterator[str]:
@@ -211,25 +221,34 @@ class Case:
             self, start_ms=max(self.start_ms, min(ours), min(theirs)), end_ms=min(max(ours), max(theirs) + 1)
         )
         current, recorded, found = self._wanted(host.window), self._wanted(host.history), self._found(wall.window)
+        later = self._later(recorded, found)
         for key in sorted(current.keys() | found.keys()):
-            for each in both._of_series(current.get(key) or recorded.get(key, {}), found.get(key, {})):
+            before = recorded.get(key, {})
+            for each in both._of_series(current.get(key) or before, found.get(key, {}), before, later):
                 yield f"window of {_series(key)}: {each}"
 
     def of_alerts(self, host: Found, wall: Found) -> Iterator[str]:
         """Yield how the alerts of a wall differ from those of the host."""
-        wanted = {f"{self.host}:{name}": alert for name, alert in host.alerts.items() if self._in_time(alert)}
-        theirs = {name: self._moved(alert) for name, alert in wall.alerts.items() if alert.get("host") == self.host}
-        found = {name: alert for name, alert in theirs.items() if self._in_time(alert)}
+        wanted = {f"{self.host}:{name}": alert for name, alert in host.alerts.items()}
+        found = {name: self._moved(alert) for name, alert in wall.alerts.items() if alert.get("host") == self.host}
+        later_ms = {0, *self._later(self._wanted(host.history), self._found(wall.history)).values()}
         for name in sorted(wanted.keys() - found.keys()):
-            yield f"alert {name} is not on the wall: {wanted[name]}"
+            if self._in_time(wanted[name]):
+                yield f"alert {name} is not on the wall: {wanted[name]}"
         for name in sorted(found.keys() - wanted.keys()):
-            yield f"alert {name} is not on the host: {found[name]}"
+            if self._in_time(found[name]):
+                yield f"alert {name} is not on the host: {found[name]}"
         for name in sorted(wanted.keys() & found.keys()):
             ours, other = wanted[name], found[name]
+            if not self._in_time(ours):
+                continue
             if (labels := self._on_wall(_ordered(ours.get("labels", {})))) != _ordered(other.get("labels", {})):
                 yield f"alert {name}: the wall has the labels {other.get('labels')}, not {dict(labels)}"
             own = OWN_FIELDS if ours.get("resolved") and other.get("resolved") else OWN_FIELDS | NEWS
             for field in sorted((ours.keys() | other.keys()) - own):
+                a_time = field in TIMES and ours.get(field) and other.get(field)
+                if a_time and milliseconds(other[field]) - milliseconds(ours[field]) in later_ms:
+                    continue
                 if ours.get(field) != other.get(field):
                     yield f"alert {name}: {field} is {ours.get(field)!r} on the host, {other.get(field)!r} on the wall"
 
@@ -256,14 +275,53 @@ class Case:
     def _in_time(self, alert: Mapping[str, Any]) -> bool:
         return self.start_ms <= milliseconds(alert["timestamp"]) < self.end_ms
 
-    def _of_series(self, host: Values, wall: Values) -> Iterator[str]:
-        spread = max(host.values()) - min(host.values()) if host else 0.0
+    def _later(self, host: Mapping[Key, Values], wall: Mapping[Key, Values]) -> dict[int, int]:
+        """Return by how many milliseconds a wall shows a host's ticks later, or 0, at each time at which it has one."""
+        ours = next((values for key, values in host.items() if key[0] == self.clock), {})
+        theirs = next((values for key, values in wall.items() if key[0] == self.clock), {})
+        spread, found = _spread(ours), {}
+        for at, value in theirs.items():
+            shown = [at - before for before in self._times_until(at) if _same(ours.get(before), value, spread)]
+            if shown:
+                found[at] = shown[0]
+        return found
+
+    def _times_until(self, at: int) -> range:
+        """Return the times of the ticks that a wall may show at a time, the newest first."""
+        return range(at, at - LATEST_MS - 1, -self.interval_ms)
+
+    def _of_series(self, host: Values, wall: Values, recorded: Values, later: Mapping[int, int]) -> Iterator[str]:
+        """Yield how a series differs.
+
+        Args:
+            host: its values on the host.
+            wall: its values on the wall.
+            recorded: those in the host's history, which reaches back further.
+            later: see `_later`. Near these times, a value may be that of an earlier tick; and where the delay changes,
+                there may be none.
+        """
+        spread = _spread(host)
         for at in sorted(host.keys() | wall.keys()):
             ours, theirs = host.get(at), wall.get(at)
-            if not self.start_ms <= at < self.end_ms or (ours is None and self.lost(at)):
+            if not self.start_ms <= at < self.end_ms or (ours is None and self.lost(at)) or _same(ours, theirs, spread):
                 continue
-            if ours is None or theirs is None or not same(ours, theirs, spread):
-                yield f"{_text(at)}: the host has {ours}, the wall {theirs}"
+            times = self._times_until(at)
+            around = range(at - LATEST_MS, at + LATEST_MS + 1, self.interval_ms)
+            if any(delays := {later[each] for each in around if each in later}):
+                earlier = [ours, *(recorded.get(each) for each in times[1:])]
+                if any(_same(each, theirs, spread) for each in earlier) or any(map(self.lost, times)):
+                    continue
+                if theirs is None and len(delays) > 1:
+                    continue
+            yield f"{_text(at)}: the host has {ours}, the wall {theirs}"
+
+
+def _spread(values: Values) -> float:
+    return max(values.values()) - min(values.values()) if values else 0.0
+
+
+def _same(ours: float | None, theirs: float | None, spread: float) -> bool:
+    return ours is theirs if ours is None or theirs is None else same(ours, theirs, spread)
 
 
 def same(ours: float, theirs: float, spread: float) -> bool:

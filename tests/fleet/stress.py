@@ -152,8 +152,8 @@ class Run:
 
         off_ms = round((self._lab.ahead_s(name) - self._lab.ahead_s(wall_name)) * 1000)
         shifts = {off_ms // INTERVAL_MS * INTERVAL_MS, -(-off_ms // INTERVAL_MS) * INTERVAL_MS}
-        cases = [Case(name, LABELS, OVERVIEW, shift, start_ms, end_ms, lost) for shift in shifts]
-        case = min(cases, key=lambda each: len(list(each.only(CLOCK).of_history(host, wall))))
+        cases = [Case(name, LABELS, OVERVIEW, shift, start_ms, end_ms, lost, CLOCK, INTERVAL_MS) for shift in shifts]
+        case = min(cases, key=lambda each: len(list(each.at_once().of_history(host, wall))))
         yield from case.of_history(host, wall)
         yield from case.of_window(host, wall)
         yield from case.of_alerts(host, wall)

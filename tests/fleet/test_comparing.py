@@ -87,6 +87,36 @@ def test_a_series_that_has_left_the_window_of_the_host_only_is_compared_with_its
     assert len(differences(host, changed(at_4000=0.6))) == 2
 
 
+def test_a_host_may_be_shown_later_but_each_value_is_that_of_one_of_its_ticks() -> None:
+    case = replace(CASE, names=frozenset({"load", "clock"}), end_ms=40_000, clock="clock")
+    ticks = {at: at / 7000 for at in range(0, 42_000, 1000)}
+    # A second later for twenty ticks; the first of them is there twice, and the last one is not.
+    shown = ticks | {at: ticks[at - 1000] for at in range(10_000, 30_000, 1000)}
+    values = {HOST_KEY: ticks, ("clock", ()): ticks}
+    host = Found(values, values, {})
+
+    def found(changed_at: int, value: float | None) -> list[str]:
+        load = {at: value if at == changed_at else each for at, each in shown.items()}
+        known = {at: each for at, each in load.items() if each is not None}
+        values = {WALL_KEY: known, ("clock", (("env", "prod"), ("host", "web-1"))): shown}
+        wall = Found(values, values, {})
+        return [*case.of_history(host, wall), *case.of_window(host, wall)]
+
+    assert found(0, 0) == []
+    # Where the delay changes, an instant may be without a value.
+    assert found(10_000, None) == []
+    for at, value in ((20_000, None), (20_000, 0.5), (37_000, None), (37_000, 36 / 7)):
+        assert len(found(at, value)) == 2
+
+
+def test_alerts_of_a_host_that_is_shown_later_are_later_too() -> None:
+    case = replace(CASE, clock="load")
+    wall = board(WALL_KEY, TICKS | {at: TICKS[at - 1000] for at in range(3000, 6000, 1000)})
+    for second, count in ((4, 0), (5, 0), (6, 1), (3, 1)):
+        alert = {**ON_WALL, "timestamp": f"1970-01-01T00:00:0{second}.000Z"}
+        assert len(list(case.of_alerts(HOST, replace(wall, alerts={"web-1:a": alert})))) == count
+
+
 def test_an_empty_window_is_a_difference() -> None:
     assert differences(wall=Found(WALL.history, {}, WALL.alerts)) == ["a window is empty"]
 
