@@ -1,7 +1,8 @@
 """A host that is reached over HTTP or HTTPS: follows its overview, and passes connections on to it.
 
 A host needs nothing for it: `HttpLink` reads ``GET /api/about`` and ``/ws/metrics`` as any client may. A lost
-connection is opened again for ever, and continues after the last tick.
+connection is opened again for ever, and continues after the last tick. If what was missed is too long for one message,
+it continues with the next tick, and the listener sees a hole.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from tickboard.fleet.messages import BEAT_S, check_name
 from tickboard.fleet.passing import TOO_BIG
 from tickboard.output.secrets import public
 from tickboard.times import parse_time
-from tickboard.wire import About, Ping, Pong, encode
+from tickboard.wire import About, Ping, Pong, Refused, Subscribe, encode
 
 ABOUT_S = 10.0
 """How many seconds a host's description may take."""
@@ -37,8 +38,11 @@ MAX_ABOUT_BYTES = 2**22
 """The most bytes of a host's description, 4 MiB."""
 
 MAX_TICKS_BYTES = 2**23
-"""The longest message of a host's ticks, 8 MiB: a window of 1,000 ticks with 1,000 series, or of a day of seconds with
-10. Up to `tickboard.fleet.http_passing.WAITING_MESSAGES` wait to be read."""
+"""The longest message of a host's ticks, 8 MiB: a tick of a million series, or a window of 1,000 ticks of 1,000.
+Up to `tickboard.fleet.http_passing.WAITING_MESSAGES` wait to be read."""
+
+MAX_SUBSCRIPTION_BYTES = 2**16
+"""The longest message that a host accepts, 64 KiB."""
 
 SILENT_S = 10.0
 """After how many seconds without any message a connection is lost; a host answers a ping every `BEAT_S`."""
@@ -55,6 +59,8 @@ UNKNOWN = -1
 GOING_AWAY = 1001
 """The close code of a host that ends on purpose (RFC 6455, section 7.4.1)."""
 
+FEWER = "declare fewer of its metrics with overview=True, or follow fewer with metrics= or --metrics"
+
 UPDATE = "give the address of a Tickboard, and update it if it is older than this one"
 
 PING = encode(Ping()).decode()
@@ -69,6 +75,7 @@ class _Typed(msgspec.Struct):
 
 
 _decode_type = msgspec.json.Decoder(_Typed).decode
+_decode_refused = msgspec.json.Decoder(Refused).decode
 _decode_pong = msgspec.json.Decoder(Pong).decode
 _decode_about = msgspec.json.Decoder(About).decode
 
@@ -106,12 +113,16 @@ class HttpLink:
 
     async def run(self) -> None:
         """Follow the host until cancelled."""
+        has_window = True
         try:
             while True:
                 try:
-                    await self._follow()
+                    await self._follow(has_window=has_window)
                 except _LOST as error:
-                    self._listener.lost(self, _why(error))
+                    # It may have been the window that was too long: next time it is left out.
+                    has_window = not (has_window and _is_too_long(error))
+                    if has_window:
+                        self._listener.lost(self, _why(error))
                     pause_s = connection.pause_after(error, self._attempts)
                     self._attempts += 1
                     await asyncio.sleep(pause_s)
@@ -139,25 +150,33 @@ class HttpLink:
             raise RefusedError(f"its description cannot be understood: {error}: {UPDATE}") from error
         return about
 
-    async def _follow(self) -> None:
+    async def _follow(self, *, has_window: bool) -> None:
         """Follow the host over one connection, until that is lost or another subscription is needed.
+
+        Args:
+            has_window: whether to begin with the ticks of the host's window, and not with its next tick.
 
         Raises:
             Exception: one of `_LOST`.
         """
         about = await self.about()
         self._listener.introduced(self, about)
-        address = websocket_url(self._url, [*_overview(about), *self._metrics] or [NO_OVERVIEW])
-        position = self._decoder.position
-        since = f"&since={quote(position, safe='')}" if position else ""
+        selectors = [*_overview(about), *self._metrics] or [NO_OVERVIEW]
+        address = self._address(selectors) if has_window else None
         socket = await open_socket(
-            f"{address}&changes=1{since}", self._headers.items(), [connection.SUBPROTOCOL], MAX_TICKS_BYTES
+            # Without a window it is for nothing at first, since only a handshake is answered with one.
+            address or f"{websocket_url(self._url, [NO_OVERVIEW])}&changes=1",
+            self._headers.items(),
+            [connection.SUBPROTOCOL],
+            MAX_TICKS_BYTES,
         )
         try:
             if socket.subprotocol != connection.SUBPROTOCOL:
                 raise ProtocolError(f"it does not support {connection.SUBPROTOCOL}: {UPDATE}")
             self._decoder.connected()
-            await self._read(socket, about)
+            if address is None:
+                await socket.send(_subscription(selectors))
+            await self._read(socket, about, is_subscribed=address is not None)
         except ConnectionClosed as error:
             if error.rcvd is not None and error.rcvd.code == GOING_AWAY:
                 self._listener.said_bye(self)
@@ -169,8 +188,23 @@ class HttpLink:
                     await socket.close()
             socket.transport.abort()
 
-    async def _read(self, socket: ClientConnection, about: About) -> None:
-        """Read messages, ping, and ask for the host's description again when its board has changed."""
+    def _address(self, selectors: Sequence[str]) -> str | None:
+        """Return the address for a subscription that continues after the last tick; None: it is too long for one."""
+        position = self._decoder.position
+        since = f"&since={quote(position, safe='')}" if position else ""
+        try:
+            return f"{websocket_url(self._url, selectors)}&changes=1{since}"
+        except InputError:
+            return None
+
+    async def _read(self, socket: ClientConnection, about: About, *, is_subscribed: bool) -> None:
+        """Read messages, ping, and ask for the host's description again when its board has changed.
+
+        Args:
+            socket: the connection.
+            about: the host's description.
+            is_subscribed: whether ticks are of the subscription already, or only after the host says so.
+        """
         loop = asyncio.get_running_loop()
         heard = beat = loop.time()
         has_changed = False
@@ -192,10 +226,12 @@ class HttpLink:
                     raise RefusedError(f"it has said nothing for {SILENT_S:g} s") from None
                 continue
             heard = loop.time()
-            if isinstance(message, bytes):
+            if isinstance(message, str):
+                kind = self._take_text(message)
+                is_subscribed = is_subscribed or kind == "subscribed"
+                has_changed = has_changed or kind in {"board", "metrics_changed"}
+            elif is_subscribed:
                 await self._take(message)
-            else:
-                has_changed = self._take_text(message) or has_changed
 
     async def _take(self, message: bytes) -> None:
         """Pass on the ticks in a message."""
@@ -209,17 +245,19 @@ class HttpLink:
             if number % TICKS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    def _take_text(self, message: str) -> bool:
-        """Take a text message, and return whether the host's description may have changed."""
+    def _take_text(self, message: str) -> str:
+        """Take a text message, and return its type."""
         list(self._decoder.receive(message))
         kind = _decode_type(message).type
-        if kind == "pong":
-            try:
+        try:
+            if kind == "pong":
                 clock = parse_time("timestamp", _decode_pong(message).timestamp, 0) / 1000
-            except (msgspec.ValidationError, InputError) as error:
-                raise ProtocolError(f"a pong without a time: {error}") from error
-            self._listener.heard(self, self._seq, UNKNOWN, clock)
-        return kind in {"board", "metrics_changed"}
+                self._listener.heard(self, self._seq, UNKNOWN, clock)
+            elif kind == "refused":
+                raise RefusedError(f"it refuses the subscription: {_decode_refused(message).error}: {FEWER}")
+        except (msgspec.ValidationError, InputError) as error:
+            raise ProtocolError(f"a {kind} that cannot be understood: {error}") from error
+        return kind
 
     @property
     def _seq(self) -> int:
@@ -231,12 +269,24 @@ def _overview(about: About) -> list[str]:
     return [each.name for each in about.metrics]
 
 
+def _subscription(selectors: Sequence[str]) -> str:
+    """Return the message that subscribes to series.
+
+    Raises:
+        RefusedError: it is too long.
+    """
+    message = encode(Subscribe(list(selectors)))
+    if len(message) > MAX_SUBSCRIPTION_BYTES:
+        raise RefusedError(f"its overview has too many metrics to subscribe to: {FEWER}")
+    return message.decode()
+
+
 async def _read(answer: httpx.Response) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk
         if len(body) > MAX_ABOUT_BYTES:
-            raise RefusedError(f"its description is longer than {MAX_ABOUT_BYTES} bytes")
+            raise RefusedError(f"its description is longer than {MAX_ABOUT_BYTES} bytes: {FEWER}")
     return bytes(body)
 
 
@@ -250,13 +300,15 @@ def _why_no_about(status: int) -> str:
     return f"it answers {status} to a request for its description"
 
 
+def _is_too_long(error: Exception) -> bool:
+    """Return whether a connection was closed since the host sent too long a message."""
+    return isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == TOO_BIG
+
+
 def _why(error: Exception) -> str:
     """Return why a host was lost, in words for people."""
-    if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == TOO_BIG:
-        return (
-            f"it sent a message of more than {MAX_TICKS_BYTES} bytes: follow fewer of its metrics, or give it a "
-            "smaller --window"
-        )
+    if _is_too_long(error):
+        return f"it sent a message of more than {MAX_TICKS_BYTES} bytes: {FEWER}"
     return (
         why_lost(error) if isinstance(error, httpx.HTTPError | InputError | RefusedError) else connection.reason(error)
     )
