@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tickboard.alerting.alerts import Alerts
@@ -112,6 +113,8 @@ class Engine:
         self._elapsed_s = self._passed_s = self._unseen_s = self._set_back_s = 0.0
         self._left: list[int] = []
         self._amended: list[Amendment] = []
+        # The newest tick after which an earlier one has changed.
+        self._changed_after = -1
         self._late: list[LateSamples | LateRows] = []
         self._events: list[AlertEvent] = []
         # The last tick's time, and the wall clock at that tick.
@@ -216,6 +219,7 @@ class Engine:
         self.stats = WindowStats(self.window)
         self.intake.begin_epoch(now)
         self._amended.clear()
+        self._changed_after = -1
         self._resumes, self._recall = False, None
         self._set_back_s, self._last_time = self._last_time - now, -math.inf
 
@@ -230,12 +234,25 @@ class Engine:
             self.registry.recycle(self._left)
             self._left = []
 
+    def amend(self) -> list[Amendment]:
+        """Take late values into the window between two ticks.
+
+        Returns:
+            What has changed, to be shown at once. The next tick's result has it again, for the history.
+        """
+        before = len(self._amended)
+        self._take_amended()
+        amended = self._amended[before:]
+        self._amended[before:] = [replace(each, shown=True) for each in amended]
+        return amended
+
     def _take_amended(self) -> None:
         self._late += self.intake.placement.take_late()
-        self._amended += self.intake.placement.take_amended()
-        if self._amended:
-            columns = np.unique(np.concatenate([each.columns for each in self._amended]))
-            self.stats.amend(columns, min(each.first for each in self._amended))
+        if amended := self.intake.placement.take_amended():
+            self._amended += amended
+            columns = np.unique(np.concatenate([each.columns for each in amended]))
+            self.stats.amend(columns, min(each.first for each in amended))
+            self._changed_after = self.seq
 
     def _take_recalled(self) -> None:
         """Fill in the earlier values of series that appeared since the last tick, from an earlier run or board."""
@@ -246,6 +263,7 @@ class Engine:
             self.stats.amend(found.columns, found.first)
             last = found.first + len(found.rows) - 1
             self._amended.append(Amendment(found.first, last, found.columns, recalled=True))
+            self._changed_after = self.seq
         if self._recall.is_over(self.window.oldest):
             self._recall = None
 
@@ -272,8 +290,11 @@ class Engine:
         return selection
 
     def can_resume_after(self, epoch: str, seq: int) -> bool:
-        """Return whether the window has every tick after a position, so that a viewer can resume there."""
-        return epoch == self.epoch and self.window.oldest - 1 <= seq <= self.seq
+        """Return whether a viewer can resume after a position.
+
+        The window must have every tick after it, and the viewer must not have missed that a tick before it was amended.
+        """
+        return epoch == self.epoch and max(self.window.oldest - 1, self._changed_after + 1) <= seq <= self.seq
 
     def all_stats(self) -> Generator[None, None, dict[str, Stats]]:
         """Return the stats of every series by its key, as in ``/api/stats``; in steps."""

@@ -71,6 +71,25 @@ def test_a_late_tick_amends_its_own_tick_alone() -> None:
     assert wall.values(KEY) == [None, 1, 2, None, None]
 
 
+def test_a_late_tick_of_the_walls_newest_instant_can_be_written_before_the_next() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    wall.tick()
+    wall.tick()
+    called: list[bool] = []
+    wall.follower.on_late = lambda: called.append(True)
+    host.tick(wall.due - 1, 2)
+    assert not called
+    host.tick(wall.due, 3)
+    assert called == [True]
+    wall.follower.amend()
+    assert wall.values(KEY) == [None, 1, None, 3]
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, 2, 3, None]
+    assert not wall.follower.dropped
+
+
 def test_a_tick_that_comes_before_its_instant_waits_for_it() -> None:
     wall, host = followed()
     host.tick(wall.due + 1, 1)

@@ -699,6 +699,65 @@ def test_late_samples_are_sent_after_the_next_tick_to_viewers_of_that_metric(dir
     assert [message["type"] for message in viewer.take()] == ["metrics"]
 
 
+@either_way
+def test_late_samples_can_be_sent_before_the_next_tick_and_are_not_sent_again(direct: bool) -> None:
+    bench = Bench()
+    bench.tick(4)
+    send_late(bench, "g", 1, 4.0)
+    bench.tick()
+    viewer = bench.join(direct=direct, selectors=["g"])
+    other = bench.join(direct=direct, selectors=["value"])
+    viewer.take(), other.take()
+    # The newest tick, too, which has the seq 5 and the time 4.
+    for value, time in ((7, 2.5), (8, 4.0)):
+        send_late(bench, "g", value, time)
+    bench.amend()
+    assert [(each["type"], each["seq"], each["data"][0]["value"]) for each in viewer.take()] == [
+        ("amended", 4, 7),
+        ("amended", 5, 8),
+    ]
+    bench.amend()
+    assert not viewer.take()
+    assert not other.take()
+    bench.tick()
+    assert [message["type"] for message in viewer.take()] == ["metrics"]
+    assert [message["type"] for message in other.take()] == ["metrics"]
+
+
+def test_what_is_amended_before_the_next_tick_is_no_tick_that_a_slow_viewer_skips() -> None:
+    bench = Bench()
+    bench.tick(3)
+    send_late(bench, "g", 1, 3.0)
+    bench.tick()
+    slow = bench.join(direct=False, room=NOTHING, selectors=["g", "value"])
+    bench.tick(2)
+    for number in range(OUTBOX_BYTES // 100):
+        send_late(bench, "g", number, 2.0 + number % 2)
+        bench.amend()
+    slow.read()
+    messages = slow.take()
+    assert messages[-1]["type"] == "initial"
+    assert messages[-1]["skipped"] == 2
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_viewer_that_may_have_missed_an_amended_tick_gets_the_whole_window_again(early: bool) -> None:
+    bench = Bench()
+    bench.tick(4)
+    send_late(bench, "g", 1, 4.0)
+    bench.tick()
+    resumed = Position("e", 5)
+    assert bench.join(since=resumed).take()[-1].get("resumed")
+    send_late(bench, "g", 7, 2.5)
+    if early:
+        bench.amend()
+    bench.tick()
+    [initial] = [each for each in bench.join(since=resumed).take() if each["type"] == "initial"]
+    assert not initial.get("resumed")
+    assert [each["seq"] for each in initial["ticks"]] == [1, 2, 3, 4, 5, 6]
+    assert bench.join(since=Position("e", 6)).take()[-1].get("resumed")
+
+
 def test_a_binary_amended_tick_has_the_layout_of_a_tick() -> None:
     bench = Bench()
     bench.tick(4)

@@ -50,6 +50,10 @@ class Bench:
             for _ in self.begin_tick():
                 pass
 
+    def amend(self) -> None:
+        for _ in self.hub.amend():
+            pass
+
     def join(
         self,
         since: Position | None = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.fleet.following import FakeLink
-from tests.outlets import StreamInbox, Writes, shows
+from tests.outlets import Inbox, StreamInbox, Writes, shows
 
 from tickboard import problems
 from tickboard.alerting.log import AlertEvent, AlertLog
@@ -522,29 +522,49 @@ def test_serving_readers_resumes_after_a_failure_with_a_pause(
     drive(scenario)
 
 
+async def publish_after(fleet: Fleet, interval_ms: int, after_s: float) -> None:
+    """Send a tick of a host some time after each instant."""
+    link, series = FakeLink(), (WatchedSeries("load"),)
+    fleet.follower.introduced(link, About("web-1", "id", "1", 1, "", interval_ms))
+    schedule, instant = parse(f"{interval_ms}ms"), time.time()
+    while True:
+        instant = schedule.next(instant)
+        fleet.follower.heard(link, 0, -1, time.time())
+        await asyncio.sleep(max(0.0, instant + after_s - time.time()))
+        tick = Tick("e", round(instant * 1000), instant, series, np.array([instant]).tobytes())
+        fleet.follower.ticked(link, tick)
+
+
 async def test_a_tick_of_a_wall_waits_for_those_of_its_hosts() -> None:
     bench = Bench(interval_ms=400)
-    fleet = bench.follow()
-    link, series = FakeLink(), (WatchedSeries("load"),)
-    fleet.follower.introduced(link, About("web-1", "id", "1", 1, "", bench.interval_ms))
-    schedule = parse(f"{bench.interval_ms}ms")
-
-    async def publish() -> None:
-        """Send a tick some time after each instant."""
-        instant = time.time()
-        while True:
-            instant = schedule.next(instant)
-            await asyncio.sleep(max(0.0, instant + 0.03 - time.time()))
-            tick = Tick("e", round(instant * 1000), instant, series, np.array([instant]).tobytes())
-            fleet.follower.heard(link, 0, -1, time.time())
-            fleet.follower.ticked(link, tick)
-
-    publishing = asyncio.create_task(publish())
+    publishing = asyncio.create_task(publish_after(bench.follow(), bench.interval_ms, 0.03))
     await bench.run(lambda: len(bench.ticks) >= 4)
     publishing.cancel()
     [column] = [one.column for one in bench.registry.series if one.metric.name == "load"]
     # The first ones may come before the wall knows the host's clock.
     assert [tick.row[column] for tick in bench.ticks[2:]] == [tick.time for tick in bench.ticks[2:]]
+
+
+async def test_values_that_a_host_sends_after_the_tick_of_a_wall_are_sent_to_viewers_before_the_next_tick() -> None:
+    bench = Bench(interval_ms=1000)
+    viewer = Inbox()
+    viewer.viewer = bench.hub.join(viewer, selectors=["load"])
+    publishing = asyncio.create_task(publish_after(bench.follow(), bench.interval_ms, 0.2))
+    sent: list[tuple[str, int]] = []
+    seqs: list[int] = []
+
+    def came() -> bool:
+        for message in viewer.take():
+            kind, seq = message["type"], message.get("seq", 0)
+            if kind == "amended" and sent[-1] == ("metrics", seq):
+                seqs.append(seq)
+            sent.append((kind, seq))
+        return len(seqs) >= 2
+
+    await bench.run(came)
+    publishing.cancel()
+    [column] = [one.column for one in bench.registry.series if one.metric.name == "load"]
+    assert [bench.engine.window.row(seq)[column] for seq in seqs] == [bench.ticks[seq - 1].time for seq in seqs]
 
 
 async def test_values_of_hosts_that_cannot_be_collected_are_reported_and_ticks_go_on() -> None:

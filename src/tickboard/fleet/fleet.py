@@ -85,13 +85,14 @@ class Fleet:
         self._forgetting: set[asyncio.Task[None]] = set()
         self.follower = follower
         follower.on_complete = self._completed
+        follower.on_late = self._came_late
         follower.on_change = self._changed
         follower.on_heard = self._alerts.heard
         follower.on_forget = self._forgot
         self._kept = KeptHosts(roster, follower, interval_ms, scope)
         addresses = {public(each.url) for each in self._addresses}
         self._knows_hosts = self._kept.load(addresses, nats=nats is not None, recorded_ms=recorded_ms)
-        self._complete = asyncio.Event()
+        self._complete, self._late = asyncio.Event(), asyncio.Event()
         self._wait_s = wait_ms(interval_ms) / 1000
 
     def start(self) -> None:
@@ -186,8 +187,16 @@ class Fleet:
             self._problems.clear(FILLING)
         self.follower.collect(due)
 
+    async def late(self) -> None:
+        """Wait until there are values for the wall's newest tick, which has been made without them."""
+        await self._late.wait()
+        self._late.clear()
+
     def _completed(self) -> None:
         self._complete.set()
+
+    def _came_late(self) -> None:
+        self._late.set()
 
     def _changed(self, host: FollowedHost) -> None:
         if host.link is None and self._alerts.follows(host.name):

@@ -75,6 +75,7 @@ class Follower:
         hosts: by name.
         listing: lists the hosts for viewers.
         on_complete: called when every host that is waited for has sent the next tick.
+        on_late: called when there are values for the wall's newest tick, which has been made without them.
         on_change: called with a host when it is introduced or has another link or none, or its holes or what is known
             of its clock have changed.
         on_heard: called with the name of a host that is heard from, and the number of its newest alert event.
@@ -93,6 +94,7 @@ class Follower:
         self.hosts: dict[str, FollowedHost] = {}
         self.listing = HostListing(self.hosts, now())
         self.on_complete: Callable[[], None] = lambda: None
+        self.on_late: Callable[[], None] = lambda: None
         self.on_change: Callable[[FollowedHost], None] = lambda host: None
         self.on_heard: Callable[[str, int], None] = lambda name, alerts: None
         self.on_forget: Callable[[str], None] = lambda name: None
@@ -283,6 +285,10 @@ class Follower:
         if len(up):
             self._series.source.set(up, [host.up_value for host in self.hosts.values() if host.up >= 0])
         self._begin_next()
+
+    def amend(self) -> None:
+        """Write the values that have come for the wall's newest tick since it was made."""
+        self.dropped += self._late.write(self._intake, self.newest_ms)
 
     # --- for what fills holes ---
 
@@ -527,6 +533,8 @@ class Follower:
                 own_ms = instant_ms - host.clock.shift_ms
                 self._add_hole(host, own_ms - self._interval_ms, own_ms + 1)
                 return
+        if end_ms >= self._next_ms:
+            self.on_late()
 
     def _see_hole(self, host: FollowedHost, time_ms: int) -> None:
         """Notice that ticks are missing before one that comes.

@@ -1,4 +1,4 @@
-"""Values of hosts that come after the wall's tick of their instant, until they are written before its next tick."""
+"""Values of hosts that come after the wall's tick of their instant, until they are written."""
 
 import numpy as np
 from msgspec import Struct
@@ -7,7 +7,7 @@ from tickboard.expressions.alignment import Columns, Floats
 from tickboard.metrics.intake import Intake
 
 MAX_LATE_TICKS = 200_000
-"""How many late ticks may wait for the wall's next tick."""
+"""How many late ticks may wait."""
 
 
 class _Late(Struct):
@@ -43,15 +43,20 @@ class LateValues:
         self._ticks += 1
         return True
 
-    def write(self, intake: Intake) -> int:
-        """Write all values to the wall's ticks of their instants; return how many had no tick."""
+    def write(self, intake: Intake, since_ms: int = 0) -> int:
+        """Write values to the wall's ticks of their instants; return how many had no tick.
+
+        Args:
+            intake: the wall's.
+            since_ms: the earliest instant that is written.
+        """
         dropped = 0
-        for instant_ms in sorted(self._late):
-            late = self._late[instant_ms]
+        for instant_ms in sorted(each for each in self._late if each >= since_ms):
+            late = self._late.pop(instant_ms)
+            self._ticks -= len(late.columns)
             columns, row = np.concatenate(late.columns), np.concatenate(late.rows)
             if len(columns):
                 dropped += intake.fill(columns, np.array([instant_ms / 1000]), row[None])
-        self.clear()
         return dropped
 
     def clear(self) -> None:

@@ -26,6 +26,7 @@ from tickboard.hub.readers import SLICE, AlertReaders
 from tickboard.hub.shown_board import Describe, ShownBoard
 from tickboard.hub.traffic import Traffic
 from tickboard.hub.viewer import STALLED_S, Viewer
+from tickboard.metrics.late import Amendment
 from tickboard.metrics.selection import STEP_COST, Selection
 from tickboard.metrics.window import Floats, Window, widened
 from tickboard.problems import Problems, Quiet, described
@@ -92,7 +93,9 @@ class Hub:
         self._failed = Quiet()
         self._copies: Counter[str] = Counter()
         self._position = Position("", 0)
+        # What is being sent: a tick with what it amends; or, without a tick of its own, what was amended since it.
         self._tick: TickResult | None = None
+        self._ticks = 1
         self._amended: list[tuple[int, float, Floats]] = []
         self._uninformed: list[Viewer] = []
         self._by_tasks = self._internal = 0
@@ -177,7 +180,9 @@ class Hub:
         if audience is None:
             return None
         if audience.awaits(viewer) and self._tick is not None:
-            viewer.offer(self._tick.seq, self._frame_of(audience, self._tick))
+            frame = self._frame_of(audience, self._tick)
+            if frame.parts:
+                viewer.offer(self._tick.seq, frame, self._ticks)
         descriptor = audience.descriptors[viewer.slot]
         self.audiences.remove(viewer, audience)
         audience = self.audiences.put(viewer, audience.encoding, selectors, prepared, self.board.number)
@@ -209,8 +214,9 @@ class Hub:
                 # The viewers know the window of another epoch, and the new one contains this tick.
                 yield from self._resend_all()
                 return
-            self._tick = tick
-            self._amended = amended_rows(tick, self.engine.window)
+            self._tick, self._ticks = tick, 1
+            new = [each for each in tick.amended if not each.shown]
+            self._amended = amended_rows(new, self.engine.window, tick.seq - 1)
             if not self.board.is_current:
                 # Viewers that see none of the new series get the tick at once, and the description with the next tick.
                 # Viewers that join or subscribe meanwhile get this tick like all others.
@@ -224,6 +230,27 @@ class Hub:
             self._tick = None
             raise
         yield from self._send_problem_lists()
+
+    def amend(self) -> Iterator[None]:
+        """Send every viewer the late values that have come since the last tick; run it as `publish`.
+
+        While metrics appear or leave, they wait for the next tick.
+        """
+        for _ in self._send_tick():
+            pass
+        if self._tick is None or self._epoch != self.engine.epoch or not self.board.is_current:
+            return
+        if not (amended := self.engine.amend()):
+            return
+        self._amended = amended_rows(amended, self.engine.window, self.engine.seq)
+        self._ticks = 0
+        try:
+            for audience in self.audiences:
+                audience.begin()
+            yield from self._send_tick()
+        except Exception:
+            self._tick = None
+            raise
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` whenever there are alert events to read; return a function that stops that."""
@@ -310,7 +337,7 @@ class Hub:
     def newest_sent(self, viewer: Viewer) -> int:
         """Return the newest tick that was sent to an idle viewer."""
         pending = viewer.audience is not None and viewer.audience.awaits(viewer)
-        return self.engine.seq - 1 if pending else self.engine.seq
+        return self.engine.seq - self._ticks if pending else self.engine.seq
 
     def at(self, seq: int) -> Position:
         """Return a position in this epoch; all viewers at the same position share one object."""
@@ -403,6 +430,10 @@ class Hub:
     def _send_slice(self, audience: Audience[Viewer], tick: TickResult, most: int) -> int:
         """Send the tick to the next viewers of an audience; return how many."""
         frame = self._frame_of(audience, tick)
+        if not frame.parts:
+            # Nothing has changed for them.
+            audience.cursor = audience.end
+            return 0
         start, stop = audience.cursor, min(audience.end, audience.cursor + most)
         audience.cursor = stop
         descriptors = audience.descriptors[start:stop]
@@ -418,16 +449,18 @@ class Hub:
             for index, descriptor in enumerate(descriptors):
                 viewer = audience.viewers[start + index]
                 if descriptor < 0 and viewer is not None:
-                    self._do_for(viewer, viewer.offer, tick.seq, frame)
+                    self._do_for(viewer, viewer.offer, tick.seq, frame, self._ticks)
         return stop - start
 
     def _frame_of(self, audience: Audience[Viewer], tick: TickResult) -> Frame:
         """Return the tick as encoded for an audience."""
         if audience.frame is None:
             self.audiences.bind(audience)
-            # Read from the window, which has room for series that appeared after the row was made.
-            row = self.engine.window.row(tick.seq)
-            frame = audience.encoding.tick(audience.selection, audience.layout, tick.seq, tick.time, row)
+            frame = Frame(())
+            if self._ticks:
+                # Read from the window, which has room for series that appeared after the row was made.
+                row = self.engine.window.row(tick.seq)
+                frame = audience.encoding.tick(audience.selection, audience.layout, tick.seq, tick.time, row)
             for seq, time, changed in self._amended:
                 # Widened for series that appeared after it was made.
                 amended = widened(changed, max(len(changed), audience.selection.width), np.nan)
@@ -455,14 +488,14 @@ class Hub:
         return audience.encoding.describe(audience.selection, audience.layout, epoch)
 
 
-def amended_rows(tick: TickResult, window: Window) -> list[tuple[int, float, Floats]]:
-    """Return the late values of earlier ticks, as seq, time and row; NaN in a row: unchanged."""
-    if not tick.amended:
+def amended_rows(amended: Sequence[Amendment], window: Window, newest: int) -> list[tuple[int, float, Floats]]:
+    """Return the late values of ticks up to `newest`, as seq, time and row; NaN in a row: unchanged."""
+    if not amended:
         return []
     rows: dict[int, Floats] = {}
     times = window.times()
-    for each in tick.amended:
-        for seq in range(max(each.first, window.oldest), min(each.last, tick.seq - 1) + 1):
+    for each in amended:
+        for seq in range(max(each.first, window.oldest), min(each.last, newest) + 1):
             row = rows.setdefault(seq, np.full(window.width, np.nan))
             row[each.columns] = window.row(seq)[each.columns]
     return [(seq, float(times[seq - window.oldest]), rows[seq]) for seq in sorted(rows)]

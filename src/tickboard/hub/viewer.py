@@ -122,18 +122,25 @@ class Viewer:
         else:
             self._outbox.put(frame)
 
-    def offer(self, seq: int, frame: Frame) -> None:
-        """Send a tick, queue it until the connection accepts it, or count it as skipped."""
+    def offer(self, seq: int, frame: Frame, ticks: int = 1) -> None:
+        """Send a tick, queue it until the connection accepts it, or count it as skipped.
+
+        Args:
+            seq: the newest tick that the viewer has with it.
+            frame: what it is sent.
+            ticks: 0 if it only amends ticks that the viewer has.
+        """
         if self._idle:
             self._send(frame, seq)
         elif self._initial_due:
             # The `initial` contains this tick, so it is skipped only for a viewer that has fallen behind.
             if self._skipped:
-                self._skip(1)
+                self._skip(ticks)
         elif self._outbox.has_room(frame):
-            self._outbox.put(frame, seq)
+            # What is amended is not a tick that could be skipped.
+            self._outbox.put(frame, seq if ticks else 0)
         else:
-            self._skip(1 + self._outbox.drop_ticks())
+            self._skip(ticks + self._outbox.drop_ticks())
             self._initial_due = True
             # A dropped tick may have announced metrics that appeared or left.
             self._board_due |= self._hub.describes_board(self)

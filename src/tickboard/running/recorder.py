@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
-from msgspec.structs import replace
 
 from tickboard.engine import Engine, TickResult
 from tickboard.errors import HistoryError, TooMuchError
@@ -198,8 +197,8 @@ class TickRecorder:
         # A series may have appeared since the row was made.
         width = max(len(tick.row), int(layout.columns.max(initial=-1)) + 1)
         self.history.append(tick.seq, tick.time, layout, widened(tick.row, width, np.nan))
-        others = replace(tick, amended=[each for each in tick.amended if not each.recalled])
-        for _, amended_time, row in amended_rows(others, engine.window):
+        others = [each for each in tick.amended if not each.recalled]
+        for _, amended_time, row in amended_rows(others, engine.window, tick.seq - 1):
             columns = np.flatnonzero(~np.isnan(row))
             self.history.amend(amended_time, layout, columns, row[columns])
         yield from self._amend_late(layout, tick.late)

@@ -6,7 +6,7 @@ recorder. It also makes the hub send new alerts to their readers.
 Ticks follow the wall clock: each is made at a multiple of the interval and has that time, however late the loop was. A
 tick that could not be made in its own interval is skipped and counted, never made later. A tick waits for the samplers
 that are due at the same instant, for at most half its interval, so that it has their values; that of a wall then waits
-for the ticks of its hosts.
+for the ticks of its hosts. What hosts send a little later is sent to viewers before the next tick.
 
 Each part is supervised: whatever it raises and however it ends, it is restarted, and the rest is not affected. If one
 round of a repeated part fails, that is reported, and the next round runs on time.
@@ -42,6 +42,10 @@ TICKS = "ticks"
 MAX_PADDED, STEP_PADDED = 14_400, 20
 """The most ticks that a wall which was stopped makes up for; and how many of those that nobody is sent it makes in one
 step before other work may run."""
+
+AMEND_S = 0.02
+"""For how many seconds values of hosts that come late are collected before viewers are sent them. Each time doubles it
+until the next tick, so that no tick costs more than a few messages."""
 
 HOSTS = "values of hosts"
 """The source of problems of the values that the board's hosts send."""
@@ -132,6 +136,7 @@ class Runner:
 
     async def _make_ticks(self) -> None:
         rounds, collecting = Rounds(TICKS, self._problems), Rounds(HOSTS, self._problems)
+        amending = Rounds(f"{HOSTS} that come late", self._problems)
         padding = Rounds(f"{TICKS} that were missed", self._problems)
         # Samplers, ticks and checks follow the wall clock.
         begun = last = last_due = time.time()
@@ -154,6 +159,9 @@ class Runner:
             made = time.monotonic()
             with rounds.reported():
                 await self._make_tick(due, made, made - last_made)
+            if self._fleet is not None:
+                with amending.reported():
+                    await self._send_late(self._fleet, due)
             last, last_due, last_woke, last_made = self._tick_schedule.latest(due, time.time()), due, woke, made
 
     async def _make_tick(self, due: float, made: float, elapsed_s: float) -> None:
@@ -169,6 +177,25 @@ class Runner:
             # The tick exists even if publishing it has failed.
             if self._recorder is not None:
                 await _run_through(self._recorder.record(self._engine, happened, self._interval_ms))
+
+    async def _send_late(self, fleet: "Fleet", due: float) -> None:
+        """Send viewers what hosts send within half an interval after a tick; what comes later waits for the next one.
+
+        Args:
+            fleet: the hosts.
+            due: the tick's instant, POSIX seconds.
+        """
+        left_s = due + self._interval_s / 2 - time.time()
+        pause_s = AMEND_S
+        with contextlib.suppress(TimeoutError):
+            # The clock may have been set back.
+            async with asyncio.timeout(min(left_s, self._interval_s / 2)):
+                while True:
+                    await fleet.late()
+                    await asyncio.sleep(pause_s)
+                    pause_s *= 2
+                    fleet.follower.amend()
+                    await _run_through(self._hub.amend())
 
     async def _pad(self, due: float, missed: int) -> None:
         """Make empty ticks for the instants before one that were missed: hosts have their values, which come late."""
