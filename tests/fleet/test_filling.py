@@ -1,6 +1,7 @@
 """Holes are filled from the hosts' own histories, and a host that cannot be asked is asked again."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 from tests.fleet.following import CPU, START, FakeHost, FakeLink, Wall
 
+from tickboard.client.history_data import HistoryData, HistorySeries
 from tickboard.client.history_format import decode
 from tickboard.errors import LiveHostError
 from tickboard.fleet import filling as module
@@ -35,6 +37,8 @@ class HistoryLink(FakeLink):
         # How many series it has, and the second that it keeps ticks from.
         self.series = 1
         self.kept_from = 0
+        # By how much its answers are of an earlier time than is asked for.
+        self.early_s = 0
         self.interval_ms = 1000
         self.answers = asyncio.Event()
         self.answers.set()
@@ -60,7 +64,7 @@ class HistoryLink(FakeLink):
             for number in range(self.series)
         )
         tier: Tier = self.tier if start_ms >= (START + self.kept_from) * 1000 else "minutes"
-        return b"".join(binary_pieces(Answer(start_ms, end_ms, 1000, tier, times, buckets)))
+        return b"".join(binary_pieces(Answer(start_ms, end_ms, 1000, tier, times - 1000 * self.early_s, buckets)))
 
 
 class Filling:
@@ -76,14 +80,25 @@ class Filling:
         self.wall.follower.on_change = lambda host: self.filler.wake()
         self.wall.follower.introduced(self.link, described)
         self.host.beat()
+        self.hosts = [self.host]
+
+    def second_host(self) -> FakeHost:
+        """Add a host."""
+        host = FakeHost(self.wall, "web-2", id="2", link=HistoryLink("http://b:3000"))
+        self.hosts.append(host)
+        host.introduce()
+        return host
 
     def miss(self, ticks: int) -> None:
-        """Make ticks of the wall without the host's, between two that it has."""
-        self.host.tick(self.wall.due + 1, 0)
+        """Make ticks of the wall without those of its hosts, between two that they have."""
+        for host in self.hosts:
+            host.tick(self.wall.due + 1, 0)
         for _ in range(ticks + 1):
             self.wall.tick()
-            self.host.beat()
-        self.host.tick(self.wall.due + 1, 99)
+            for host in self.hosts:
+                host.beat()
+        for host in self.hosts:
+            host.tick(self.wall.due + 1, 99)
         self.wall.tick()
 
     async def run(self, until: Callable[[], object]) -> None:
@@ -305,6 +320,60 @@ async def test_a_mistake_of_our_own_is_logged_and_the_others_are_filled(
     await bench.run(lambda: "filling a hole of web-1 failed" in caplog.text)
     monkeypatch.setattr(module, "decode", decode)
     await bench.fill()
+
+
+async def test_an_answer_that_cannot_be_written_does_not_stop_the_other_hosts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
+    bench = Filling()
+    other = bench.second_host()
+    bench.miss(2)
+    bench.link.body = b"nonsense"
+    monkeypatch.setattr(module, "decode", lambda body: mismatched() if body == b"nonsense" else decode(body))
+
+    def is_noted() -> bool:
+        bench.filler.write()
+        return not len(other.host.holes) and "cannot be read from its history" in bench.note
+
+    await bench.run(is_noted)
+    bench.wall.tick()
+    assert bench.wall.values('cpu_usage{host="web-2"}')[2:4] == [3, 4]
+    assert bench.wall.info("web-2").problem == ""
+    assert "filling a hole of web-1 failed" in caplog.text
+    bench.link.body = None
+    await bench.fill()
+    assert bench.wall.values(KEY)[2:4] == [3, 4]
+    assert bench.note == ""
+
+
+def mismatched() -> HistoryData:
+    """Return an answer that has fewer values than times."""
+    times, values = np.array([START + 3, START + 4], "datetime64[s]").astype("datetime64[ms]"), np.zeros(1)
+    series = HistorySeries("cpu_usage", "%", {}, times, values, values, values, np.zeros(1, np.int64))
+    start, end = (dt.datetime.fromtimestamp(START + second, dt.UTC) for second in (2, 6))
+    return HistoryData(start, end, 1.0, "raw", (series,))
+
+
+@pytest.mark.parametrize("early_s", [100, -100])
+async def test_an_answer_of_another_time_than_was_asked_for_is_none(
+    early_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr(module, "MOST_WAITING", 0)
+    bench = Filling()
+    other = bench.second_host()
+    bench.miss(2)
+    bench.link.early_s = early_s
+
+    def is_noted() -> bool:
+        bench.filler.write()
+        return not len(other.host.holes) and "ticks of another time than it was asked for" in bench.note
+
+    await bench.run(is_noted)
+    bench.link.early_s = 0
+    await bench.fill()
+    assert bench.wall.values(KEY)[2:4] == [3, 4]
 
 
 async def test_a_host_that_is_gone_is_not_asked_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,10 +161,20 @@ class Filler:
         if not taken:
             return
         self._filled = waiting
-        for batch in joined([self._batch(each) for each in taken]):
-            self._follower.fill(batch)
+        batches: list[LateBatch] = []
+        written: list[_Filled] = []
         for each in taken:
+            try:
+                batches.append(self._batch(each))
+            except Exception as error:  # noqa: BLE001  # what one host answers must not cost what others have answered
+                self._fail(each.host, each.hole, error)
+            else:
+                written.append(each)
+        for batch in joined(batches):
+            self._follower.fill(batch)
+        for each in written:
             each.host.fill(each.hole, time.monotonic())
+            self._answered(each.host)
             self._follower.change(each.host)
             if each.hole[0] >= self._given_up.get(each.host.name, inf):
                 # Something newer could be read, so nobody has to fix anything.
@@ -225,8 +235,7 @@ class Filler:
 
     def _settle(self, host: FollowedHost) -> None:
         """Take note that a host has no holes any more."""
-        if self._again.pop(host.name, None) is not None:
-            self._follower.note(host, UNANSWERED, "")
+        self._answered(host)
         self._longest.pop(host.name, None)
 
     def _held(self, host: FollowedHost) -> int:
@@ -289,7 +298,9 @@ class Filler:
                 self._ask_less(host, hole, "its history has no ticks of that time any more")
                 return
             series |= {one.key: one for one in data.series}
-            times += _times(data)
+            found = _times(data)
+            _check_times(found, hole, max(host.interval_ms, self._interval_ms))
+            times += found
             cells = self._held(host) * len(series) * (len(np.unique(np.concatenate(times))) if times else 0)
             if cells > MOST_CELLS:
                 self._ask_less(host, hole, "its history has too many series")
@@ -342,12 +353,17 @@ class Filler:
             return
         del self._asking[name]
         error = None if task.cancelled() else task.exception()
-        if error is None:
-            self._again.pop(name, None)
-            self._follower.note(host, UNANSWERED, "")
-        else:
+        if error is not None:
             self._fail(host, hole, error)
+        elif all(each.host is not host for each in self._filled):
+            # Nothing has to be written that could still fail.
+            self._answered(host)
         self.wake()
+
+    def _answered(self, host: FollowedHost) -> None:
+        """Take note that a host has given an answer that could be used."""
+        if self._again.pop(host.name, None) is not None:
+            self._follower.note(host, UNANSWERED, "")
 
     def _fail(self, host: FollowedHost, hole: Hole, error: BaseException) -> None:
         """Ask a host again later, for less, and say so if it has failed before."""
@@ -378,6 +394,23 @@ def _asked_together(metrics: Iterable[str]) -> Iterator[list[str]]:
         size += length
     if some:
         yield some
+
+
+def _check_times(times: Iterable[NDArray[np.datetime64]], hole: Hole, margin_ms: int) -> None:
+    """Check that a host has answered with the times that it was asked for.
+
+    Args:
+        times: ascending.
+        hole: what it was asked for.
+        margin_ms: how long before it a bucket may begin.
+
+    Raises:
+        ProtocolError: they are of another time. Values ahead of the wall would keep room from those of other hosts.
+    """
+    for each in times:
+        first_ms, last_ms = each[[0, -1]].astype(np.int64).tolist()
+        if first_ms < hole[0] - margin_ms or last_ms > hole[1]:
+            raise ProtocolError("its history answers with ticks of another time than it was asked for")
 
 
 def _times(data: HistoryData) -> list[NDArray[np.datetime64]]:
