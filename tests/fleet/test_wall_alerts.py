@@ -26,6 +26,7 @@ class World:
         }
         patch.setenv("HOSTS", " ".join(host.url for host in self.hosts.values()))
         patch.setenv("HOOK", f"127.0.0.1:{hook.port}")
+        patch.setenv("METRIC_INTERVAL_MS", "200")
         self.wall = Process("run", str(BOARDS / "watching.py"), state=folder / "wall.sqlite")
         for process in (*self.hosts.values(), self.wall):
             process.start()

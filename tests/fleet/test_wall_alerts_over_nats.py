@@ -44,7 +44,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("METRIC_INTERVAL_MS", "200")
     users = Accounts(tmp_path / "access.json")
     with nats_server() as nats:
         published = ("--name", "web-1", "--nats", nats.url, "--state", str(tmp_path / "host.sqlite"))

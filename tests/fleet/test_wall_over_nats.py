@@ -24,6 +24,11 @@ def measure():
 """
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRIC_INTERVAL_MS", "200")
+
+
 def states(wall: Server) -> dict[str, str]:
     return {host["name"]: host["state"] for host in wall.json("/api/hosts")["hosts"]}
 
