@@ -349,7 +349,7 @@ async def test_an_answer_that_cannot_be_written_does_not_stop_the_other_hosts(
 
 def mismatched() -> HistoryData:
     """Return an answer that has fewer values than times."""
-    times, values = np.array([START + 3, START + 4], "datetime64[s]").astype("datetime64[ms]"), np.zeros(1)
+    times, values = ((np.array([3, 4]) + int(START)) * 1000).astype("datetime64[ms]"), np.zeros(1)
     series = HistorySeries("cpu_usage", "%", {}, times, values, values, values, np.zeros(1, np.int64))
     start, end = (dt.datetime.fromtimestamp(START + second, dt.UTC) for second in (2, 6))
     return HistoryData(start, end, 1.0, "raw", (series,))
