@@ -304,7 +304,7 @@ BODIES: dict[str, tuple[str, bytes, int, str]] = {
         "duration 'soon': write a number and its unit",
     ),
     "no unit": ("silence", b'{"duration":60,"reason":"x"}', 422, "Expected `str`, got `int`"),
-    "too long a duration": ("silence", b'{"duration":"3660d","reason":"x"}', 422, "the longest silence is 366d"),
+    "too long a duration": ("silence", b'{"duration":"31d","reason":"x"}', 422, "the longest silence is 30d"),
 }
 
 

@@ -15,8 +15,8 @@ from tickboard.alerting.silences import Covered, covered_by
 from tickboard.errors import AlertError
 from tickboard.wire import Acknowledgement, Alert, Silence, SilenceScope
 
-MAX_UNTIL_RESOLVED_S = 30 * 86_400.0
-"""How long a silence lasts at most that should last until its alerts are resolved."""
+MAX_SILENCE_S = 30 * 86_400.0
+"""The longest silence, also of one until its alerts are resolved. A forgotten one hides alerts that nobody meant."""
 
 Permit = Callable[[], None]
 """Raises if the caller may not change anything."""
@@ -125,7 +125,7 @@ def silence(
         ids: alerts of those rules and series, firing or resolved.
         now: POSIX seconds.
         duration_s: seconds; 0 ends silences; None: until nothing that they cover fires any more, for
-            `MAX_UNTIL_RESOLVED_S` at most.
+            `MAX_SILENCE_S` at most.
         reason: why.
         by: the person's name.
         scope: whether to silence the series of the alerts, or all series of their rules.
@@ -139,7 +139,7 @@ def silence(
     if duration_s is None:
         found.refuse_resolved("silence it for a duration")
     found.check()
-    until = now + (MAX_UNTIL_RESOLVED_S if duration_s is None else duration_s)
+    until = now + (MAX_SILENCE_S if duration_s is None else duration_s)
     terms = Silence("", alerts.format_time(until), reason, alerts.format_time(now), {}, by, scope, duration_s is None)
     wanted: dict[Covered, Silence | None] = {}
     for alert in found.alerts.values():

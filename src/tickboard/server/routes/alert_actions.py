@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from tickboard.alerting.actions import NoneChangedError, Permit, acknowledge, silence
+from tickboard.alerting.actions import MAX_SILENCE_S, NoneChangedError, Permit, acknowledge, silence
 from tickboard.alerting.host_alerts import wall_id
 from tickboard.alerting.log import AlertLog
 from tickboard.errors import AlertError, InputError, TickboardError
@@ -40,9 +40,6 @@ MAX_ANSWER_BYTES = 2**22
 
 MAX_ASKED = 50
 """How many hosts are asked at a time."""
-
-MAX_SILENCE_S = 366 * 86_400.0
-"""The longest silence. A forgotten silence hides alerts that it was not meant for."""
 
 Asked = AcknowledgeAlert | SilenceAlert
 
@@ -182,7 +179,7 @@ def silence_length(asked: SilenceAlert) -> float | None:
     length_s = None if asked.until else duration(asked.duration)
     if length_s is not None and length_s > MAX_SILENCE_S:
         raise InputError(
-            f"duration {asked.duration[:40]!r}: the longest silence is 366d: silence for less, or fix the rule"
+            f"duration {asked.duration[:40]!r}: the longest silence is 30d: silence for less, or fix the rule"
         )
     if length_s != 0 and not asked.reason.strip():
         raise InputError("reason is empty: say why, so that others know later why nobody was notified")
