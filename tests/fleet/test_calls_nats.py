@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.fleet.listening import until
-from tests.fleet.walls import Host, answers, echoes, ended, identify, nats_connection, streams
+from tests.fleet.walls import Host, answers, connected, echoes, ended, identify, streams
 from tests.nats_servers import NatsServer
 
 from tickboard.errors import RefusedError
@@ -32,17 +32,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr(connecting, "LONGEST_PAUSE_S", 0.1)
     monkeypatch.setattr(calls_host, "LINGER_S", 0.1)
-
-
-@contextlib.asynccontextmanager
-async def connected(server: NatsServer) -> AsyncIterator[NatsConnection]:
-    connection = nats_connection(server)
-    task = asyncio.ensure_future(connection.run())
-    try:
-        await until(lambda: connection.connected)
-        yield connection
-    finally:
-        await ended([task])
 
 
 @contextlib.asynccontextmanager

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from tests.fleet.listening import Listener, until
-from tests.fleet.walls import answers, ended, identify, nats_connection
+from tests.fleet.publishing import shop
+from tests.fleet.walls import answers, connected, ended, identify, nats_connection
 from tests.nats_servers import NatsServer
 from tests.serving import serve
 
-from tickboard import Board
 from tickboard.fleet import messages, nats_link, tick_check
 from tickboard.fleet import nats_connection as connecting
 from tickboard.fleet.asking import fetch
@@ -64,35 +64,6 @@ async def following(server: NatsServer) -> AsyncIterator[Wall]:
         await ended(tasks)
 
 
-@contextlib.asynccontextmanager
-async def connected(server: NatsServer) -> AsyncIterator[NatsConnection]:
-    """Connect while the context is open."""
-    connection = nats_connection(server)
-    task = asyncio.ensure_future(connection.run())
-    try:
-        await until(lambda: connection.connected)
-        yield connection
-    finally:
-        await ended([task])
-
-
-def shop(server: NatsServer, name: str = "web-1") -> Board:
-    """Return a board that publishes, with a gauge that rises by one at every tick."""
-    board = Board("Shop", interval_ms=50, window_size=100)
-    orders = board.gauge("orders", overview=True)
-    board.gauge("other").set(7)
-    board.publish(server.url, name=name, labels={"env": "prod"})
-    count = 0
-
-    @board.every()
-    def sample() -> None:
-        nonlocal count
-        count += 1
-        orders.set(count)
-
-    return board
-
-
 def rises(wall: Wall) -> bool:
     """Return whether each tick came once and in order."""
     return {after.seq - before.seq for before, after in pairwise(wall.ticks)} == {1}
@@ -102,7 +73,7 @@ def rises(wall: Wall) -> bool:
 
 
 async def test_a_board_that_publishes_is_found_and_followed(server: NatsServer) -> None:
-    board = shop(server)
+    board = shop(server.url)
     async with following(server) as wall, board.lifespan():
         await until(lambda: len(wall.ticks) >= 10 and len(wall.beats) >= 2)
     assert wall.events[:2] == ["introduced", "ticked"]
@@ -123,7 +94,7 @@ async def test_a_board_that_publishes_is_found_and_followed(server: NatsServer) 
 
 
 async def test_a_wall_that_starts_later_asks_for_what_it_has_missed(server: NatsServer) -> None:
-    async with shop(server).lifespan():
+    async with shop(server.url).lifespan():
         for _ in range(2):
             async with following(server) as wall:
                 await until(lambda wall=wall: len(wall.ticks) >= 5)  # type: ignore[misc]
@@ -133,11 +104,11 @@ async def test_a_wall_that_starts_later_asks_for_what_it_has_missed(server: Nats
 
 async def test_a_goodbye_is_heard_and_another_process_has_the_name_at_once(server: NatsServer) -> None:
     async with following(server) as wall:
-        async with shop(server).lifespan():
+        async with shop(server.url).lifespan():
             await until(lambda: wall.ticks)
         await until(lambda: "said_bye" in wall.events)
         count = len(wall.abouts)
-        async with shop(server).lifespan():
+        async with shop(server.url).lifespan():
             await until(lambda: wall.ticks[-1].fresh or len({tick.epoch for tick in wall.ticks}) == 2)
     assert len(wall.abouts) > count
     assert wall.abouts[0].id != wall.abouts[-1].id
@@ -145,7 +116,7 @@ async def test_a_goodbye_is_heard_and_another_process_has_the_name_at_once(serve
 
 
 async def test_nats_that_is_killed_and_comes_back(server: NatsServer) -> None:
-    async with following(server) as wall, shop(server).lifespan():
+    async with following(server) as wall, shop(server.url).lifespan():
         await until(lambda: len(wall.ticks) >= 3)
         server.kill()
         await until(lambda: "lost" in wall.events)

@@ -2,12 +2,11 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import nkeys  # type: ignore[import-untyped]
@@ -15,6 +14,7 @@ import pytest
 import trustme
 from tests.docs.blocks import ROOT, blocks_of
 from tests.fleet.nats_listener import Listener, listening
+from tests.fleet.publishing import problem, serving
 from tests.nats_servers import NatsServer, nats_server
 from tests.servers import free_port
 
@@ -50,18 +50,6 @@ def board_on(url: str, name: str = "web-1", **files: Path) -> Board:
         key=files.get("key"),
     )
     return board
-
-
-@contextlib.asynccontextmanager
-async def serving(*boards: Board) -> AsyncIterator[None]:
-    async with contextlib.AsyncExitStack() as stack:
-        for board in boards:
-            await stack.enter_async_context(board.lifespan())
-        yield
-
-
-def problem(board: Board, source: str) -> str:
-    return board.hub.problems[source].message if source in board.hub.problems else ""
 
 
 async def shown(walls: Listener, name: str = "web-1") -> None:

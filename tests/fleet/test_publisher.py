@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.fleet.nats_listener import listening
+from tests.fleet.publishing import INTERVAL_MS, problem, serving, shop
 from tests.fleet.walls import OverNats, wall
 from tests.nats_servers import NatsServer, nats_server
 from tests.serving import serve
@@ -21,41 +22,11 @@ from tickboard.fleet.messages import Bye, Claim
 from tickboard.loop.turns import made_in_turns
 from tickboard.wire import About
 
-INTERVAL_MS = 50
-
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nats_connection, "FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr(nats_connection, "LONGEST_PAUSE_S", 0.1)
-
-
-def shop(url: str, name: str = "web-1", title: str = "Shop") -> Board:
-    board = Board(title, interval_ms=INTERVAL_MS, window_size=100)
-    orders = board.gauge("orders", unit="/s", overview=True)
-    board.gauge("other").set(7)
-    board.publish(url, name=name, labels={"env": "prod"})
-    count = 0
-
-    @board.every()
-    def sample() -> None:
-        nonlocal count
-        count += 1
-        orders.set(count)
-
-    return board
-
-
-@contextlib.asynccontextmanager
-async def serving(*boards: Board) -> AsyncIterator[None]:
-    async with contextlib.AsyncExitStack() as stack:
-        for board in boards:
-            await stack.enter_async_context(board.lifespan())
-        yield
-
-
-def problem(board: Board, source: str) -> str:
-    return board.hub.problems[source].message if source in board.hub.problems else ""
 
 
 async def test_what_a_board_publishes(server: NatsServer) -> None:

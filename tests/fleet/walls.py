@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -66,6 +66,20 @@ class OverNats:
 def nats_connection(server: NatsServer) -> NatsConnection:
     """Return a connection to a server, which somebody has to run."""
     return NatsConnection(NatsOptions(read_servers(server.url, {})), "test", Problems(), "nothing is passed on")
+
+
+@contextlib.asynccontextmanager
+async def connected(server: NatsServer) -> AsyncIterator[NatsConnection]:
+    """Connect to a server while the context is open."""
+    connection = nats_connection(server)
+    task = asyncio.ensure_future(connection.run())
+    try:
+        async with asyncio.timeout(GUARD_S):
+            while not connection.connected:
+                await asyncio.sleep(0.01)
+        yield connection
+    finally:
+        await ended([task])
 
 
 async def ended(tasks: Iterable["asyncio.Task[None]"]) -> None:
