@@ -61,7 +61,7 @@ class Server:
 
     def json(self, path: str) -> Any:
         """Return the JSON document at a path."""
-        answer = httpx.get(f"http://127.0.0.1:{self.port}{path}")
+        answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=WAIT_S)
         answer.raise_for_status()
         return answer.json()
 
