@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
-from tests.fleet.following import CPU, START, FakeHost, FakeLink, Wall
+from tests.fleet.following import CPU, CPU_SERIES, START, FakeHost, FakeLink, Wall
 
+from tickboard.client.decoder import WatchedSeries
 from tickboard.client.history_data import HistoryData, HistorySeries
 from tickboard.client.history_format import decode
 from tickboard.errors import LiveHostError
@@ -89,16 +90,21 @@ class Filling:
         host.introduce()
         return host
 
-    def miss(self, ticks: int) -> None:
-        """Make ticks of the wall without those of its hosts, between two that they have."""
+    def miss(self, ticks: int, *others: float) -> None:
+        """Make ticks of the wall without those of its hosts, between two that they have.
+
+        Args:
+            ticks: how many.
+            others: the values of series beside the first one.
+        """
         for host in self.hosts:
-            host.tick(self.wall.due + 1, 0)
+            host.tick(self.wall.due + 1, 0, *others)
         for _ in range(ticks + 1):
             self.wall.tick()
             for host in self.hosts:
                 host.beat()
         for host in self.hosts:
-            host.tick(self.wall.due + 1, 99)
+            host.tick(self.wall.due + 1, 99, *others)
         self.wall.tick()
 
     async def run(self, until: Callable[[], object]) -> None:
@@ -232,6 +238,18 @@ async def test_a_host_has_no_more_series_than_a_wall_keeps_of_one(monkeypatch: p
     keys = bench.wall.keys()
     assert len([key for key in keys if key.startswith("cpu_usage")]) == 2
     assert "it had 3 series lately, and no more are shown" in bench.note
+
+
+async def test_series_that_a_wall_does_not_show_are_not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.fleet.host_series.MAX_HOST_SERIES", 1)
+    bench = Filling()
+    bench.link.series = 3
+    bench.host.series = (CPU_SERIES, *(WatchedSeries("cpu_usage", "%", {"core": core}) for core in "12"))
+    bench.miss(2, 0, 0)
+    await bench.fill()
+    assert bench.wall.values(KEY)[2:4] == [3, 4]
+    assert bench.wall.keys() == ['host_up{host="web-1"}', KEY]
+    assert bench.note == "it publishes 3 series, and 1 are shown: publish fewer metrics"
 
 
 async def test_all_metrics_that_a_host_has_are_asked_for_in_questions_of_bounded_length(

@@ -102,12 +102,15 @@ class HostSeries:
         assert host.about is not None
         metrics = {each.name: each for each in host.about.metrics}
         self._forget_left(host)
-        found = [
-            host.made.get(one.key) or self._make(host, one.key, *self._described(host, one, metrics.get(one.name)))
+        not_shown = {one.key for one in host.series[MAX_HOST_SERIES:]}
+        found = {
+            one.key: host.made.get(one.key)
+            or self._make(host, one.key, *self._described(host, one, metrics.get(one.name)))
             for one in series
-        ]
-        _note(host, NOT_FILLED, [made.note for made in found if made.column < 0])
-        return [made.column for made in found]
+            if one.key not in not_shown
+        }
+        _note(host, NOT_FILLED, [made.note for made in found.values() if made.column < 0])
+        return [found[one.key].column if one.key in found else REFUSED for one in series]
 
     def remove(self, host: FollowedHost) -> None:
         """Remove all series of a host."""
