@@ -12,6 +12,7 @@ from tickboard.alerting.host_alerts import (
     forget,
     keep_only,
     receive,
+    receive_mark,
     wall_alert,
     wall_mark,
 )
@@ -199,3 +200,17 @@ def test_a_wall_that_is_cut_off_at_random_has_each_alert_once(seed: int) -> None
     for kind in ("firing", "resolved"):
         ids = [event.alert.id for event in wall.since(0) if isinstance(event, AlertEvent) and event.kind == kind]
         assert len(ids) == len(set(ids))
+
+
+def test_what_comes_back_from_walls_that_follow_each_other_is_there_once() -> None:
+    log = AlertLog("e")
+    receive(log, "firing", alert("a", "web-1"), NOW)
+    back = alert("wall-2:wall:web-1:a", "wall-3")
+    assert receive(log, "firing", back, NOW) == []
+    receive(log, "resolved", alert("a", "web-1", resolved=T2), NOW)
+    assert receive(log, "resolved", msgspec.structs.replace(back, resolved=T2), NOW) == []
+    assert receive(log, "firing", alert("other:a", "wall-3"), NOW) != []
+    mark = wall_mark(Mark("m", "deployed", T1, "ci"), "web-1")
+    assert [event.mark for event in receive_mark(log, mark, NOW)] == [mark]
+    assert receive_mark(log, mark, NOW) == []
+    assert receive_mark(log, wall_mark(mark, "wall-2"), NOW) == []

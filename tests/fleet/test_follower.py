@@ -504,6 +504,29 @@ def test_a_host_that_is_followed_twice_says_so() -> None:
     assert wall.follower.link("web-2") is None
 
 
+@pytest.mark.parametrize("kind", ["http", "nats"])
+def test_a_wall_does_not_follow_itself(kind: str) -> None:
+    wall = Wall()
+    wall.follower.own_id = lambda: "id"
+    itself = FakeHost(wall, link=FakeLink("http://wall:3000", kind))
+    itself.introduce()
+    itself.tick(wall.due + 1, 5)
+    wall.tick()
+    assert (wall.follower.hosts, wall.keys()) == ({}, [])
+    shown = [(each.name, each.problem) for each in wall.follower.listing.listed().hosts]
+    why = "it is this wall itself: remove it from the hosts that the wall follows"
+    assert shown == ([("http://wall:3000", why)] if kind == "http" else [])
+
+
+def test_what_comes_back_from_walls_that_follow_each_other_is_left_out() -> None:
+    back = WatchedSeries("cpu_usage", "%", {"host": "wall-2", "exported_host": "web-1"})
+    wall, host = followed(series=(CPU_SERIES, back))
+    host.tick(wall.due + 1, 5, 5)
+    wall.tick()
+    assert wall.keys() == [UP, KEY]
+    assert "it follows this wall" in wall.info("web-1").problem
+
+
 def test_another_host_at_the_same_address_takes_no_name_away() -> None:
     wall, host = followed()
     links: list[tuple[str, object]] = []
@@ -932,8 +955,8 @@ def test_who_needs_the_clock_of_a_host_hears_when_it_is_known() -> None:
 
 def test_the_alerts_of_a_host_are_read_once_its_clock_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     wall = Wall()
-    unused = cast("Any", None)
-    fleet = Fleet(FollowOptions(), wall.intake, wall.problems, 1000, unused, unused)
+    alerts, unused = SimpleNamespace(log=AlertLog("wall")), cast("Any", None)
+    fleet = Fleet(FollowOptions(), wall.intake, wall.problems, 1000, lambda: cast("Any", alerts), unused)
     followed: list[tuple[object, ...]] = []
     monkeypatch.setattr(fleet._alerts, "follow", lambda *arguments: followed.append(arguments))
     wall.follower = fleet.follower

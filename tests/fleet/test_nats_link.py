@@ -230,6 +230,25 @@ async def test_ticks_wait_for_the_description_of_their_series(server: NatsServer
     assert len(wall.abouts) == 1, "only the series of the next ticks differ"
 
 
+async def test_names_that_no_host_can_have_are_ignored(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        for name in ("é", "x" * 101):
+            other = FakeHost(host._connection, name)
+            for send in (other.about, other.beat, partial(other.tick, 1)):
+                await taken(wall, send)
+    assert (wall.events, wall.abouts) == ([], [])
+
+
+async def test_a_host_with_an_impossible_interval_is_followed(server: NatsServer) -> None:
+    async with fake(server) as (wall, host):
+        for interval_ms in (10**400, -(10**400)):
+            host.send("about", encode(About("web-1", "i", "1", 1, "T", interval_ms)))
+            await until(lambda: wall.abouts and wall.abouts[-1].interval_ms == interval_ms)  # noqa: B023
+        await taken(wall, host.beat)
+        assert wall.beats
+    assert list(wall.problems) == []
+
+
 async def test_late_values_are_passed_on(server: NatsServer) -> None:
     async with fake(server) as (wall, host):
         host.about(layout=1)
@@ -401,6 +420,7 @@ async def test_what_cannot_be_understood_is_ignored_and_logged_once(
         for kind in ("about", "beat", "bye", "overview"):
             host.send(kind, b"nobody knows this host yet")
         host.about()
+        await until(lambda: wall.abouts)
         host.series(1)
         for content in (
             b"",

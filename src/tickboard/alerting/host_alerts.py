@@ -1,17 +1,18 @@
 """Alerts of other hosts in the log of the wall that follows them.
 
 A wall's log has their events among its own. Each alert is there under the id ``HOST:ID`` and with its host's name. The
-rules of the wall never touch it: only what its host says changes it, or that the host is no longer followed. An event
+rules of the wall never touch it: only what its host says changes it, or that the host is no longer followed. An alert
+that the wall has already is not added again if it comes back through a host that is a wall, too. An event
 may be received again, for example after a restart, since its effect depends on nothing but the alert's id and state.
 Time is an argument.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 from msgspec.structs import replace
 
 from tickboard.alerting.log import FORGOTTEN, AlertEvent, AlertLog, EventKind
-from tickboard.alerting.marks import MAX_TEXT
+from tickboard.alerting.marks import MAX_TEXT, MarkEvent
 from tickboard.errors import InputError
 from tickboard.metrics.cleaning import MAX_LABEL_VALUE, MAX_LABELS, MAX_NAME
 from tickboard.output.text import one_line
@@ -138,8 +139,32 @@ def receive(log: AlertLog, kind: EventKind, alert: Alert, now: float) -> list[Al
         # Somebody may silence an alert after its end.
         newer = kind == "changed" and alert.resolved is not None and log.find([alert.id]).get(alert.id) != alert
         return [log.append("changed", alert, now)] if newer else []
+    if any(log.firing_alert(id) is not None or log.is_over(id) for id in _earlier_ids(alert.id)):
+        return []
     began = log.append("firing", replace(alert, resolved=None, ended=""), now)
     return [began] if alert.resolved is None else [began, log.append("resolved", alert, now)]
+
+
+def receive_mark(log: AlertLog, mark: Mark, now: float) -> list[MarkEvent]:
+    """Add a mark of a host to the wall's log; return the event to publish: none if the log has the mark already.
+
+    Args:
+        log: the wall's log.
+        mark: as `wall_mark` returns it.
+        now: POSIX seconds.
+    """
+    earlier = set(_earlier_ids(mark.id))
+    if any(event.mark.id in earlier for event in log.marks.events()):
+        return []
+    made = log.mark(mark, now)
+    return [made] if isinstance(made, MarkEvent) else []
+
+
+def _earlier_ids(id: str) -> Iterator[str]:  # the wire's name
+    """Yield the ids that something had before it came from the last host, the one before that, and so on."""
+    while ":" in id:
+        _, _, id = id.partition(":")
+        yield id
 
 
 def firing_of(log: AlertLog, host: str) -> list[Alert]:

@@ -25,13 +25,13 @@ from tickboard.alerting.host_alerts import (
     forget,
     keep_only,
     receive,
+    receive_mark,
     wall_alert,
     wall_id,
     wall_mark,
     wall_time,
 )
 from tickboard.alerting.log import LOST, AlertLog, EventKind, HostPosition, LogEvent
-from tickboard.alerting.marks import MarkEvent
 from tickboard.client.decoder import MAX_EPOCH
 from tickboard.errors import InputError, RefusedError
 from tickboard.fleet.asking import Answering, fetch, stream
@@ -370,8 +370,7 @@ class _Reader:
         try:
             if event.name == "mark":
                 mark = wall_mark(_decoded(_decode_mark, event.data), self._name, self._shift_ms)
-                made = self._log().mark(mark, now)
-                new += [made] if isinstance(made, MarkEvent) else []
+                new += receive_mark(self._log(), mark, now)
             elif event.name in KINDS and not (event.data or b"").startswith(HEARTBEAT):
                 alert = _decoded(_decode_alert, event.data)
                 new += self._receive(KINDS[event.name], alert, now)

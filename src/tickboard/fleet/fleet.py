@@ -89,6 +89,7 @@ class Fleet:
         follower.on_change = self._changed
         follower.on_heard = self._alerts.heard
         follower.on_forget = self._forgot
+        follower.own_id = lambda: alerts().log.epoch
         self._kept = KeptHosts(roster, follower, interval_ms, scope)
         addresses = {public(each.url) for each in self._addresses}
         self._knows_hosts = self._kept.load(addresses, nats=nats is not None, recorded_ms=recorded_ms)

@@ -29,7 +29,7 @@ from tickboard.fleet.late_batches import LateBatch
 from tickboard.fleet.late_values import LateValues
 from tickboard.fleet.link import Link
 from tickboard.fleet.listing import HostListing
-from tickboard.fleet.messages import PROTOCOL, check_name
+from tickboard.fleet.messages import PROTOCOL, check_name, possible_interval_ms
 from tickboard.fleet.wall_clock import WallClock
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.placement import MAX_LATE
@@ -50,9 +50,6 @@ INTERRUPTED_INTERVALS, INTERRUPTED_S = 2, 0.5
 
 LEFT_S = 3_600.0
 """A host that said goodbye is forgotten after this many seconds."""
-
-INTERVALS_MS = (10, 3_600_000)
-"""The shortest and the longest interval of a host."""
 
 MAX_AHEAD_S = 100 * 365 * 86_400.0
 """How far a host's clock and the times of its ticks may be from the wall's clock. One of them may begin with 1970."""
@@ -80,6 +77,7 @@ class Follower:
             of its clock have changed.
         on_heard: called with the name of a host that is heard from, and the number of its newest alert event.
         on_forget: called with the name of a host that is forgotten.
+        own_id: returns the id of the wall itself as a host; empty: it has none.
         dropped: how many late values had no tick of their time.
     """
 
@@ -98,6 +96,7 @@ class Follower:
         self.on_change: Callable[[FollowedHost], None] = lambda host: None
         self.on_heard: Callable[[str, int], None] = lambda name, alerts: None
         self.on_forget: Callable[[str], None] = lambda name: None
+        self.own_id: Callable[[], str] = lambda: ""
         self.dropped = 0
         self._intake = intake
         self._series = HostSeries(intake)
@@ -124,6 +123,9 @@ class Follower:
             check_name(about.name)
         except InputError as error:
             self._problems.report(f"host {link.address}", str(error))
+            return
+        if about.id == self.own_id():
+            self.lost(link, "it is this wall itself: remove it from the hosts that the wall follows")
             return
         before = self._of_link.get(link)
         if (host := self._adopt(link, about)) is None:
@@ -375,9 +377,8 @@ class Follower:
     def _describe(self, host: FollowedHost, about: About) -> None:
         """Take a host's description, and note what is wrong with it."""
         host.describe(about)
-        low_ms, high_ms = INTERVALS_MS
-        self.note(host, INTERVAL, "" if low_ms <= about.interval_ms <= high_ms else "its interval is impossible")
-        host.interval_ms = min(max(low_ms, about.interval_ms), high_ms)
+        host.interval_ms = possible_interval_ms(about.interval_ms)
+        self.note(host, INTERVAL, "" if host.interval_ms == about.interval_ms else "its interval is impossible")
         newer = about.protocol > PROTOCOL
         self.note(host, PROTOCOL_NOTE, "it is newer than this wall: update the wall" if newer else "")
         self._series.introduce(host, about)

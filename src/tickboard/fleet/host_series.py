@@ -16,7 +16,7 @@ from tickboard.client.decoder import WatchedSeries
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Labels
 from tickboard.fleet.host import FollowedHost, MadeSeries
-from tickboard.fleet.wall_labels import HOST, MAX_OWN_LABELS, wall_labels
+from tickboard.fleet.wall_labels import HOST, MAX_OWN_LABELS, comes_back, wall_labels
 from tickboard.metrics.cleaning import MAX_LABEL_VALUE, MAX_NAME
 from tickboard.metrics.declarations import is_label
 from tickboard.metrics.intake import Intake
@@ -39,6 +39,9 @@ UP = MetricInfo("host_up", "Hosts that are up", "", "gauge", [HOST], 0, 1)
 
 MAX_NOTE = 500
 """The most characters of a note."""
+
+IN_A_CIRCLE = "it follows this wall, itself or through others, and what comes back is left out: end that, or this"
+"""Why a series is refused that its host has from walls that follow each other."""
 
 NOT_SHOWN, NOT_FILLED, RENAMED, LABELS = "not shown", "not filled", "renamed", "labels"
 """What the notes of a host are about."""
@@ -145,6 +148,8 @@ class HostSeries:
     def _make(self, host: FollowedHost, key: str, metric: MetricInfo, labels: Labels) -> MadeSeries:
         """Make a series; its column is `REFUSED` if the wall cannot have it."""
         described = metric, labels
+        if comes_back(labels):
+            return MadeSeries(REFUSED, described, IN_A_CIRCLE)
         if key not in host.kept and len(host.kept) >= MAX_KEPT_SERIES:
             why = f"it had {MAX_KEPT_SERIES} series lately, and no more are shown: change their labels less often"
             return MadeSeries(REFUSED, described, why)

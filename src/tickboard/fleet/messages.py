@@ -22,6 +22,9 @@ from tickboard.errors import InputError
 PROTOCOL = 1
 """The version of this protocol. A wall shows a host with a newer one, and says so."""
 
+INTERVALS_MS = (10, 3_600_000)
+"""The shortest and the longest interval of a host."""
+
 HOSTS = "tickboard.hosts"
 """The subject on which a wall asks who is there."""
 
@@ -86,6 +89,12 @@ class Bye(msgspec.Struct, frozen=True):
 def gone_s(interval_ms: int) -> float:
     """Return after how many seconds of silence a host with this interval, milliseconds, is gone."""
     return max(GONE_INTERVALS * interval_ms / 1000, GONE_S)
+
+
+def possible_interval_ms(interval_ms: int) -> int:
+    """Return the interval that a host says it has, or the nearest one that a host can have."""
+    low_ms, high_ms = INTERVALS_MS
+    return min(max(low_ms, interval_ms), high_ms)
 
 
 def check_name(name: str) -> str:

@@ -20,7 +20,7 @@ from tickboard.client.decoder import Decoder, ProtocolError, Tick, WatchedSeries
 from tickboard.fleet.calls import Subscribable
 from tickboard.fleet.calls_wall import WallCalls
 from tickboard.fleet.link import LinkListener
-from tickboard.fleet.messages import HOSTS, Beat, Bye, Claim, gone_s, host_in, subject
+from tickboard.fleet.messages import HOSTS, NAME, Beat, Bye, Claim, gone_s, host_in, possible_interval_ms, subject
 from tickboard.fleet.missing_descriptions import MissingDescriptions
 from tickboard.fleet.tick_check import TickCheck
 from tickboard.metrics.selectors import Selectors
@@ -172,7 +172,7 @@ class NatsLinks:
         if is_known:
             self._missing.has(name, what)
             return
-        is_wanted = name in self._hosts or len(self._hosts) < MAX_LINKS
+        is_wanted = name in self._hosts or (len(self._hosts) < MAX_LINKS and NAME.fullmatch(name))
         if is_wanted and self._missing.ask(name, what, self._now()):
             self._wants.set()
 
@@ -190,8 +190,10 @@ class NatsLinks:
             self._listener.said_bye(host.link)
 
     def _known(self, name: str) -> "_Host | None":
-        """Return a host, a new one if there is room for it."""
+        """Return a host, a new one if there is room for it and a host can have the name."""
         host = self._hosts.get(name)
+        if host is None and not NAME.fullmatch(name):
+            return None
         if host is None and len(self._hosts) < MAX_LINKS:
             link = NatsLink(name, self._connection.address, self.calls)
             host = self._hosts[name] = _Host(link, self._listener, self.calls, self._metrics)
@@ -317,8 +319,8 @@ class _Host:
             self.lose()
             self.id, self._since = about.id, 0.0
         self._heard = now
-        self._check.interval_ms = max(1, about.interval_ms)
-        self._patience_s = gone_s(about.interval_ms)
+        self._check.interval_ms = possible_interval_ms(about.interval_ms)
+        self._patience_s = gone_s(self._check.interval_ms)
         if self._metrics:
             # These ticks have all series, which the host lists among them.
             self._choice = _Choice([*(each.name for each in about.metrics), *self._metrics])

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from tickboard.expressions.alignment import Labels
+
 HOST = "host"
 """The label with the host's name."""
 
@@ -27,3 +29,13 @@ def wall_labels(host: str, own: Mapping[str, str], labels: Mapping[str, str]) ->
             free = f"exported_{free}"
         found[free] = value
     return found
+
+
+def comes_back(labels: Labels) -> bool:
+    """Return whether a series was on the wall of its host before, since walls follow each other in a circle.
+
+    The hosts that it has come through are its labels ``host``, ``exported_host`` and so on. A wall and a host that it
+    follows may have one name.
+    """
+    path = [value for name, value in labels if name.endswith(HOST) and not name[: -len(HOST)].replace("exported_", "")]
+    return path[0] in path[2:]
