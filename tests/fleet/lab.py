@@ -86,7 +86,7 @@ class Computer:
         self._process.send_signal(number)
 
     def end(self, number: int) -> None:
-        """End its program by a signal. Its status does not matter: before it is ready, Ctrl-C ends it with 130."""
+        """End its program by a signal. Its status does not matter: it may not be ready yet."""
         process, self._process = self._process, None
         assert process is not None
         process.send_signal(number)
@@ -209,7 +209,7 @@ class Lab:
             case "unplug" | "swallow" | "slow" | "lossy":
                 self._network.restore(fault.target)
             case "twin":
-                self.computers[f"twin-of-{fault.target}"].end(signal.SIGINT)
+                self.computers[f"twin-of-{fault.target}"].end(signal.SIGTERM)
 
     def _add(self, name: str) -> Computer:
         self.computers[name] = Computer(self._network, name, self._folder)
