@@ -141,6 +141,14 @@ def test_the_token_and_the_path_of_the_board_are_the_walls() -> None:
     assert host.headers["via"] == "1.1 tickboard-wall"
 
 
+def test_headers_beyond_ascii_reach_the_host_as_they_are() -> None:
+    host = Host(answers(b"{}"))
+    with serve_app(host) as port, wall(OverHttp(f"http://127.0.0.1:{port}", {})) as place:
+        answer = httpx.get(f"http://{place}/api/board", headers={b"last-event-id": b"\xff\xe9", b"accept": b"\xe9"})
+    assert answer.status_code == 200
+    assert {(b"last-event-id", b"\xff\xe9"), (b"accept", b"\xe9")} <= set(host.scopes[-1]["headers"])
+
+
 def test_a_certificate_that_is_not_trusted_gets_502(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "cert.pem")

@@ -114,9 +114,9 @@ class HttpPassing:
         await first_of(partial(self._ask, scope, body, send), partial(until_gone, receive))
 
     async def _ask(self, scope: Scope, body: bytes, send: Send) -> None:
-        headers = {"accept": "*/*", "accept-encoding": "identity"}
-        headers |= {name.decode("latin-1"): value.decode("latin-1") for name, value in request_headers(scope)}
-        headers |= dict(self._own_headers(scope))
+        # As bytes, since a viewer may send any.
+        headers = {b"accept": b"*/*", b"accept-encoding": b"identity"} | dict(request_headers(scope))
+        headers |= {name.encode(): value.encode() for name, value in self._own_headers(scope)}
         url = self.url_of(scope["path"], scope["query_string"])
         try:
             async with asyncio.timeout(HEAD_S):
