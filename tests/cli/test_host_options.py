@@ -47,6 +47,7 @@ def test_a_flag_overrides_the_environment_which_overrides_the_board(monkeypatch:
         (Options(nats="nats://${NO_SUCH}@a"), "--nats: the environment variable NO_SUCH"),
         (Options(name="a b"), "--name: host name 'a b': use up to 100 letters"),
         (Options(label=("env",)), "--label=env: give a name and a value, as env=prod"),
+        (Options(label=("env=a", "env=b")), "--label=env=b: env is there twice: give each name once"),
         (Options(label=("host=a",)), "--label: label host is the host's name"),
     ],
 )

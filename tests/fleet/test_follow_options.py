@@ -80,6 +80,10 @@ def test_tokens_are_shown_to_their_own_hosts_alone(tmp_path: Path) -> None:
         (b"http://web-1:3000\n", "line 1: write the address of a host, a space and its token"),
         (b"http://web-1:3000 a b", "line 1"),
         (b"http://web-1:3000 a\nhttp://web-2 b", "it has a token for http://web-2, which is not followed"),
+        (
+            b"http://web-1:3000 a\nhttp://web-1:3000/ b",
+            "line 2: there is another token for http://web-1:3000: remove one",
+        ),
         (b"\xff\xfe", "the tokens cannot be read: it is not a text file"),
         (b"#" * (module.MAX_FILE_BYTES + 1), "it has more than 1048576 bytes"),
     ],
@@ -91,6 +95,15 @@ def test_a_file_of_tokens_that_cannot_be_used_is_named(tmp_path: Path, content: 
         host_addresses(read(hosts=["http://web-1:3000"], token_file=file))
     assert str(raised.value).startswith(str(file))
     assert why in str(raised.value)
+
+
+def test_a_file_of_tokens_that_everybody_can_read_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("http://web-1:3000 token")
+    for mode, logged in ((0o640, []), (0o644, [f"{file}: every user of this machine can read the tokens in it"])):
+        file.chmod(mode)
+        host_addresses(read(hosts=["http://web-1:3000"], token_file=file))
+        assert [each.partition(": run")[0] for each in caplog.messages] == logged
 
 
 def test_a_file_of_tokens_that_is_not_there_stops_the_start(tmp_path: Path) -> None:

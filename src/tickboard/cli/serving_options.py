@@ -456,6 +456,8 @@ def _labels(texts: Sequence[str], flag: str) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--{flag}={text:.40}: give a name and a value, as env=prod")
+        if name in found:
+            raise InputError(f"--{flag}={text:.40}: {name:.40} is there twice: give each name once")
         found[name] = value
     return found
 

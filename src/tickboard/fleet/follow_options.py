@@ -3,6 +3,8 @@
 The command line, ``tickboard.toml`` and the dashboard file may each say so. Nothing here connects.
 """
 
+import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from tickboard.configuration.options import PartialOptions, Refusal, read_option
 from tickboard.errors import InputError
 from tickboard.fleet.nats_options import NatsAddress, read_servers
 from tickboard.metrics.selectors import why_refused
+from tickboard.output.logs import log
 from tickboard.output.secrets import Secret, public, read_secret, remember
 
 MAX_URLS = 1_000
@@ -125,13 +128,15 @@ def nats_servers(options: FollowOptions) -> tuple[NatsAddress, ...]:
 def _read_tokens(file: Path) -> dict[str, str]:
     try:
         with file.open("rb") as opened:
-            data = opened.read(MAX_FILE_BYTES + 1)
+            data, mode = opened.read(MAX_FILE_BYTES + 1), os.fstat(opened.fileno()).st_mode
         text = data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is not a text file"
         raise InputError(f"{file}: the tokens cannot be read: {why}") from error
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"{file}: it has more than {MAX_FILE_BYTES} bytes: write a line 'URL TOKEN' for each host")
+    if os.name == "posix" and mode & stat.S_IROTH:
+        log.warning("%s: every user of this machine can read the tokens in it: run chmod o-r on it", file)
     tokens: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
@@ -140,7 +145,9 @@ def _read_tokens(file: Path) -> dict[str, str]:
         if len(words) != 2:
             raise InputError(f"{file}, line {number}: write the address of a host, a space and its token")
         remember(words[1])
-        tokens[_key(words[0])] = words[1]
+        if (key := _key(words[0])) in tokens:
+            raise InputError(f"{file}, line {number}: there is another token for {key}: remove one of the two")
+        tokens[key] = words[1]
     return tokens
 
 
