@@ -65,6 +65,16 @@ def alerted(watched: Watched, switched: Server, values: Path) -> Page:
     return page
 
 
+SLOW = """
+from tickboard import Board
+
+board = Board("Slow", interval_ms=200)
+queue = board.gauge("queue")
+queue.set(1)
+board.alert(queue > 0, "The queue is long", for_="2s")
+"""
+
+
 def critical(page: Page) -> Locator:
     return page.locator(".alert.alert-critical")
 
@@ -117,6 +127,18 @@ def test_a_firing_alert_shows_since_when_and_for_how_long_it_fires_and_its_value
     values.write_text("93.5")
     expect(alert.locator(".alert-value")).to_have_text("93.5 %")
     expect(alert.locator(".outcome")).to_contain_text("peak 95 %")
+
+
+def test_an_alert_is_shown_since_its_condition_became_true_not_since_it_fired(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "slow.py"
+    file.write_text(SLOW)
+    with serve("run", str(file)) as server:
+        page.goto(server.url)
+        time = page.locator(".firing-list time")
+        expect(time).to_have_count(1)
+        [alert] = server.json("/api/alerts")["alerts"]
+        assert alert["started"] < alert["timestamp"]
+        expect(time).to_have_attribute("datetime", alert["started"])
 
 
 def test_the_health_line_says_what_fires_and_since_when(alerted: Page, values: Path) -> None:

@@ -50,7 +50,7 @@ export function Outcome(props: {
   );
   const alert = () => props.entry.lead.alert;
   const silencedUntil = useSilencedUntil(() => props.entry);
-  const since = () => formatWhen(props.entry.fired, moment());
+  const since = () => formatWhen(props.entry.began, moment());
   const lasted = useLasted(() => props.entry);
   const peak = () => {
     const [{ threshold, value }, peak] = [alert(), worst()];
@@ -79,7 +79,7 @@ export function Outcome(props: {
 
   return (
     <span class="outcome">
-      since <time dateTime={alert().timestamp}>{since()}</time>
+      since <time dateTime={alert().started}>{since()}</time>
       {/* Before the texts that change, so that a link stays where one aims at it. */}
       {props.children} · {/* Too frequent to announce. */}
       <span class="lasted" aria-live="off">
