@@ -35,7 +35,7 @@ const rule = (of: string, threshold: number, condition = `${of} > ${threshold}`)
 });
 const host = (name: string, more: Partial<Host> = {}): Host => ({
   ...{ name, labels: {}, info: undefined, state: "live", since: Number.NaN },
-  ...{ severity: undefined, firing: 0, values: [], column: -1, share: 0 },
+  ...{ severity: undefined, firing: 0, values: [], column: -1, share: 0, fires: false },
   ...more,
 });
 const OVERVIEW = [
@@ -105,17 +105,22 @@ describe("what stands out of a host", () => {
   const columns = columnsOf([], OVERVIEW, [rule("cpu_usage", 50), rule("load_per_core", 1)]);
 
   it("is the value that is nearest to its own limit", () => {
-    expect(nearest(columns, [40, 70, 1e9, 0.5], undefined)).toEqual({ column: 0, share: 0.8 });
-    expect(nearest(columns, [10, 70, 1e9, 0.9], undefined)).toEqual({ column: 3, share: 0.9 });
+    expect(nearest(columns, [40, 70, 1e9, 0.5], undefined)).toEqual({
+      ...{ column: 0, share: 0.8, fires: false },
+    });
+    expect(nearest(columns, [10, 70, 1e9, 0.9], undefined)).toEqual({
+      ...{ column: 3, share: 0.9, fires: false },
+    });
     expect(nearest(columns, [Number.NaN, Number.NaN, Number.NaN, Number.NaN], undefined)).toEqual({
-      column: -1,
-      share: 0,
+      ...{ column: -1, share: 0, fires: false },
     });
   });
 
   it("is the value that an alert is about, whatever else is near", () => {
-    expect(nearest(columns, [49, 70, 0, 0], "disk_space_usage").column).toBe(1);
-    expect(nearest(columns, [49, Number.NaN, 0, 0], "disk_space_usage").column).toBe(0);
+    expect(nearest(columns, [49, 70, 0, 0], "disk_space_usage")).toMatchObject({ column: 1, fires: true });
+    expect(nearest(columns, [49, Number.NaN, 0, 0], "disk_space_usage")).toMatchObject({
+      ...{ column: 0, fires: false },
+    });
   });
 });
 
@@ -388,6 +393,9 @@ describe("the places of hosts on a wall", () => {
 describe("the columns that the tests make", () => {
   it("have no value where nothing is", () => {
     const column: Column = columnsOf([], OVERVIEW, [])[0];
-    expect(nearest([{ ...column, limit: Number.NaN }], [50], undefined)).toEqual({ column: -1, share: 0 });
+    expect(nearest([{ ...column, limit: Number.NaN }], [50], undefined)).toMatchObject({
+      column: -1,
+      share: 0,
+    });
   });
 });

@@ -327,6 +327,11 @@ def test_a_phone_lists_hosts_in_two_lines(page: Page, fifty: Server, state: Path
         assert all(50 <= height <= 56 for height in heights)
         buttons = page.locator(".host-cells .alert-actions button")
         assert all(height >= 44 for height in buttons.evaluate_all("(all) => all.map((it) => it.offsetHeight)"))
+        values = page.locator(".host-cells .alert-value")
+        expect(values.first).to_contain_text("96.1 %")
+        # On one line.
+        assert all(height <= 24 for height in values.evaluate_all("(all) => all.map((it) => it.offsetHeight)"))
+        expect(page.locator(".host-cells .spark").first).to_be_hidden()
         alerts, table = page.locator("#alerts").bounding_box(), page.locator(".hosts").bounding_box()
         assert alerts is not None
         assert table is not None

@@ -97,8 +97,15 @@ function Value(props: { host: Host; at: number; column: Column; live: () => bool
     props.live,
   );
   const value = () => props.host.values[props.at];
+  const isWorst = () => props.host.column === props.at;
   return (
-    <td classList={{ worst: props.host.column === props.at, spare: isSpare(props.column) }}>
+    <td
+      classList={{
+        worst: isWorst(),
+        fires: isWorst() && props.host.fires,
+        spare: isSpare(props.column),
+      }}
+    >
       <div class="host-value" classList={{ barred: props.column.bar }}>
         <span class="host-number">{valueText(value(), props.column)}</span>
         <Show when={props.column.bar}>

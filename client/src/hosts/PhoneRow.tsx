@@ -35,7 +35,7 @@ export function PhoneRow(props: { name: string; short: string; columns: readonly
         {props.short}
       </a>
       <HostLine host={host()} at={at()} column={worst()} live={live} />
-      <span class="phone-value">
+      <span class="phone-value" classList={{ fires: host().fires }}>
         {worst() === undefined ? "–" : valueText(host().values[at()], worst())}
         <small>
           {isThere()

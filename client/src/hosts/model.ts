@@ -38,6 +38,8 @@ export interface Host {
   column: number;
   /** That value as a share of its limit. */
   share: number;
+  /** Whether that value is what fires. */
+  fires: boolean;
 }
 
 /** What fires on one host. */
@@ -165,16 +167,16 @@ export function nearest(
   columns: readonly Column[],
   values: readonly number[],
   firing: string | undefined,
-): { column: number; share: number } {
+): Pick<Host, "column" | "share" | "fires"> {
   const shareAt = (at: number) => values[at] / columns[at].limit;
   const fires = columns.findIndex(({ metrics }, at) => metrics.includes(firing ?? "") && values[at] >= 0);
-  if (fires !== -1) return { column: fires, share: shareAt(fires) };
+  if (fires !== -1) return { column: fires, share: shareAt(fires), fires: true };
   let [column, share] = [-1, Number.NEGATIVE_INFINITY];
   for (let at = 0; at < columns.length; at++) {
     if (!(columns[at].limit > 0) || !(shareAt(at) > share)) continue;
     [column, share] = [at, shareAt(at)];
   }
-  return { column, share: column === -1 ? 0 : share };
+  return { column, share: column === -1 ? 0 : share, fires: false };
 }
 
 const RANKS: Readonly<Record<string, number>> = { critical: 0, warning: 1, gone: 2, info: 3 };
