@@ -88,6 +88,11 @@ def test_without_a_command_this_machine_is_shown() -> None:
         assert "cpu_usage" in running.output()
 
 
+def test_the_board_of_a_machine_is_named_as_its_host_is() -> None:
+    with serve("--name", "web-1") as running:
+        assert running.json("/api/board")["title"] == "Live Dashboard · web-1"
+
+
 @pytest.mark.parametrize("name", ["run", "dev"])
 def test_a_file_is_served(name: str, dashboard: Path) -> None:
     with serve(name, str(dashboard)) as running:

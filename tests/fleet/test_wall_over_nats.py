@@ -109,6 +109,8 @@ def test_a_wall_has_all_that_it_needs_with_the_documented_permissions(user: str,
                 httpx.post(f"{wall.url}hosts/web-1/api/marks", json=mark, timeout=60).raise_for_status()
             for each in (wall, host):
                 assert not each.json("/api/health")["reasons"]
+            assert f"  follows {nats.url}\n" in wall.output()
+            assert "no metrics yet" not in wall.output()
 
 
 def test_a_wall_and_a_host_use_tls(tmp_path: Path) -> None:

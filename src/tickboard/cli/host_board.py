@@ -71,9 +71,14 @@ FOLDED: Final = {"More of this machine", "Requests"}
 """Sections that begin folded, since they hold what is rarely asked for first."""
 
 
+def host_title(name: str) -> str:
+    """Return the heading of the board of a machine."""
+    return f"Live Dashboard · {name}"
+
+
 def host_board() -> tuple[Board, TickboardMiddleware]:
     """Return the board of this machine, and the application that serves it and measures its requests."""
-    board = Board(f"Live Dashboard · {socket.gethostname()}")
+    board = Board(host_title(socket.gethostname()))
     host = Host(board.registry, overview=OVERVIEW)
     # This board's own requests are the only ones, so they are counted.
     measured = TickboardMiddleware(board, board.registry, count_board=True)

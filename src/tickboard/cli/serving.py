@@ -39,7 +39,7 @@ def host(scrape: Sequence[str], statsd: str | None, options: Options) -> None:
         statsd: the UDP port for StatsD, and an address before a colon; None: none.
         options: the flags.
     """
-    from tickboard.cli.host_board import host_board
+    from tickboard.cli.host_board import host_board, host_title
 
     prepare_to_serve(options.log_level)
     board, measured = host_board()
@@ -58,6 +58,8 @@ def host(scrape: Sequence[str], statsd: str | None, options: Options) -> None:
             raise InputError(f"--statsd={statsd[:60]}: give a UDP port from 1 to 65535, as 8125 or 0.0.0.0:8125")
         board.statsd(bare(address) or "127.0.0.1", int(port))
     options.configure(board)
+    if name := options.host_of(board).name:
+        board.title = host_title(name)
     _prepare(board, options, None, options.open_journal(board, None))
     serve(measured, lambda: board, options, "host")
 
@@ -198,15 +200,22 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options, named: 
 
 
 def greeting(board: Board, url: str) -> list[str]:
-    """Return the lines that are printed at the start: the address, metrics, the interval, and where it publishes."""
+    """Return the lines printed at the start: the address, metrics, the interval, and what it follows and publishes."""
     names = list(Snapshot.of(board.registry).metrics)
-    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    hosts = [public(host.reveal()) for host in board.follow_options.hosts or ()]
     every = f"a tick every {board.settings.interval_ms} ms, {board.settings.window_size} ticks in the window"
     host = board.host_options
     published = [f"  publishes as {host.host_name} on {', '.join(map(str, host.nats))}"] if host.nats else []
+    # A wall has no metrics before its hosts have answered.
     return [
         f"{board.title} is live at {url}",
         f"  {count(names, 'metric')}, {every}",
-        f"  {shown or 'no metrics yet'}",
+        *([f"  {_first(names) or 'no metrics yet'}"] if names or not hosts else []),
+        *([f"  follows {_first(hosts)}"] if hosts else []),
         *published,
     ]
+
+
+def _first(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
