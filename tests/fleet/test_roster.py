@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,16 +42,30 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
     assert Roster(path).load() == []
 
 
-def test_contents_that_cannot_be_understood_are_damage(tmp_path: Path) -> None:
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement)
+
+
+@pytest.mark.parametrize("about", ["x'7b'", "5"])
+def test_contents_that_cannot_be_understood_are_damage(tmp_path: Path, about: str) -> None:
     path = tmp_path / "hosts.sqlite"
     roster = Roster(path)
     roster.save([KnownHost(ABOUT, PLACE)], [])
-    database = sqlite3.connect(path)
-    database.execute("UPDATE hosts SET about = x'7b'")
-    database.commit()
-    database.close()
+    change(path, f"UPDATE hosts SET about = {about}")
     with pytest.raises(JournalError, match="it was damaged"):
         Roster(path).load()
+
+
+def test_a_file_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.sqlite"
+    Roster(path).save([KnownHost(ABOUT, PLACE)], [])
+    change(path, "PRAGMA user_version = 2")
+    content = path.read_bytes()
+    for use in (Roster(path).load, partial(Roster(path).save, [], ["web-1"])):
+        with pytest.raises(JournalError, match=r"written by a newer tickboard \(format 2, this one knows 1\): update"):
+            use()
+    assert path.read_bytes() == content
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

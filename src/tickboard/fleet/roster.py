@@ -24,9 +24,13 @@ PURPOSE = Purpose(
     "the list of hosts", "--state", "give another file with --state, or --state none to keep nothing", JournalError
 )
 
-_SCHEMA = """
+VERSION = 1
+"""The version of the file's format."""
+
+_SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS hosts (name TEXT PRIMARY KEY, about BLOB NOT NULL, place BLOB NOT NULL);
+PRAGMA user_version = {VERSION};
 """
 
 
@@ -95,7 +99,7 @@ class Roster:
         """
         try:
             return self._load()
-        except (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError) as error:
+        except (sqlite3.DatabaseError, msgspec.MsgspecError, TypeError, ValueError) as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise PURPOSE.failed(self._path, str(error)) from error
             aside = move_aside(find_place(self._path, PURPOSE), "damaged", PURPOSE)
@@ -138,7 +142,14 @@ class Roster:
         make_place(real)
         database = sqlite3.connect(real, 1.0)
         try:
-            database.executescript(_SCHEMA)
+            [(version,)] = database.execute("PRAGMA user_version")
+            if version > VERSION:
+                raise JournalError(
+                    f"{self._path} was written by a newer tickboard (format {version}, this one knows {VERSION}): "
+                    f"update tickboard, or {PURPOSE.another_file}"
+                )
+            if version < VERSION:
+                database.executescript(_SCHEMA)
         except BaseException:
             database.close()
             raise
