@@ -446,13 +446,16 @@ def test_why_a_host_cannot_be_reached_is_shown_when_it_is_gone() -> None:
     assert wall.info("web-1").problem == ""
 
 
-def test_a_host_that_was_never_reached_is_listed_under_its_address() -> None:
+def test_a_host_that_was_never_reached_is_logged_and_listed_under_its_address(caplog: pytest.LogCaptureFixture) -> None:
     wall = Wall()
     host = FakeHost(wall)
     wall.follower.lost(host.link, "connection refused")
     wall.follower.lost(host.link, "connection refused")
+    wall.follower.lost(host.link, "it does not answer")
+    [logged] = caplog.messages
+    assert logged.startswith("host http://a:3000 is not followed: connection refused")
     [listed] = wall.follower.listing.listed().hosts
-    assert (listed.name, listed.state, listed.problem) == ("http://a:3000", "waiting", "connection refused")
+    assert (listed.name, listed.state, listed.problem) == ("http://a:3000", "waiting", "it does not answer")
     revision = wall.follower.listing.revision
     host.introduce()
     after = wall.follower.listing.listed(revision)

@@ -6,7 +6,11 @@ from typing import Literal
 
 from tickboard.fleet.host import FollowedHost
 from tickboard.fleet.link import Link
+from tickboard.output.logs import log
 from tickboard.wire import HostInfo, HostList, RuleInfo, encode, timestamp
+
+MAX_LOGGED = 20
+"""How many addresses that lead to no host are logged."""
 
 MAX_RULES = 1_000
 """The most rules of hosts that are listed."""
@@ -69,6 +73,8 @@ class HostListing:
     def add_unknown(self, link: Link, why: str, now: float) -> None:
         """List a link to a host that cannot be reached, and whose name is not known."""
         before = self._unknown.get(link)
+        if before is None and len(self._unknown) < MAX_LOGGED:
+            log.warning("host %s is not followed: %s (it is tried again, and not logged again)", link.address, why)
         if before is None or before[0] != why:
             self.revision += 1
             self._unknown[link] = why, now if before is None else before[1], self.revision
