@@ -178,7 +178,7 @@ class Follower:
             host.row = np.where(np.isnan(values), host.row, values)
         else:
             # The tick still waits, or has other series than the host's newest: read it again.
-            self._add_hole(host, time_ms - 1, time_ms + 1)
+            self._add_hole(host, time_ms - host.interval_ms, time_ms + 1)
 
     def heard(self, link: Link, seq: int, alerts: int, clock: float) -> None:
         """Take a sign of life."""
@@ -512,7 +512,7 @@ class Follower:
         host.early.append(tick)
         if len(host.early) > MAX_EARLY:
             time_ms = round(host.early.popleft().time * 1000)
-            self._add_hole(host, time_ms - 1, time_ms + 1)
+            self._add_hole(host, time_ms - host.interval_ms, time_ms + 1)
 
     def _place_early(self, host: FollowedHost) -> None:
         """Place the ticks whose instant has come, or all of them after the clock is known."""
