@@ -168,8 +168,28 @@ class Run:
         for fault, (began, ended) in self._lab.happened.items():
             if fault.target == name and fault.kind in SILENT_KINDS:
                 for at_ms, value in up.items():
-                    if began + GONE_S < at_ms / 1000 - ahead_s < ended and value == 1:
-                        yield f"host_up is 1 {at_ms / 1000 - ahead_s - began:.1f} s after the beginning of {fault}"
+                    at_s = at_ms / 1000 - ahead_s
+                    if (
+                        began < at_s < ended
+                        and value == 1
+                        and at_s > self._heard_until(wall_name, began, at_s) + GONE_S
+                    ):
+                        yield f"host_up is 1 {at_s - began:.1f} s after the beginning of {fault}"
+
+    def _heard_until(self, wall_name: str, began_s: float, at_s: float) -> float:
+        """Return until when a wall may have heard of a host that has fallen silent.
+
+        What was under way may come once the wall or NATS works again, or now and then while it is slow; and a wall that
+        was stopped itself counts no host's silence in that time.
+        """
+        until_s = began_s
+        for fault, (start_s, end_s) in self._lab.happened.items():
+            if fault.target in {wall_name, "nats"} and start_s < at_s and end_s > began_s:
+                if end_s < at_s:
+                    until_s = max(until_s, end_s)
+                elif fault.kind in {"pause", "slow", "lossy"}:
+                    until_s = at_s
+        return until_s
 
     def _answers(self, board: Served) -> Found:
         window = board.window()
