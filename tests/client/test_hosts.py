@@ -91,7 +91,7 @@ def test_a_token_is_taken_from_the_environment_and_only_an_operator_forgets(tmp_
     with serve("run", EMPTY, "--auth", "required", *accounts.flags, "--state", "none") as server:
         status, _, errors = hosts("list", "--url", server.url)
         assert (status, "cannot list the hosts of http://127.0.0.1" in errors, "401" in errors) == (1, True, True)
-        nothing = ["there are no hosts: the board follows none, or none has come yet"]
+        nothing = ["there are no hosts: the board follows none, or none has answered yet"]
         assert hosts("list", "--url", server.url, TICKBOARD_TOKEN=viewer) == (0, nothing, "")
         status, _, errors = hosts("forget", "a", "--url", server.url, TICKBOARD_TOKEN=viewer)
         assert (status, "the server answered 403: " in errors, "operator" in errors) == (1, True, True)

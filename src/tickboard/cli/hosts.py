@@ -33,7 +33,7 @@ def print_hosts(url: str) -> None:
         )
         for each in list_hosts(url, "--url")
     ]
-    put_table(HEAD, rows, "there are no hosts: the board follows none, or none has come yet")
+    put_table(HEAD, rows, "there are no hosts: the board follows none, or none has answered yet")
 
 
 def forget(name: str, url: str) -> None:

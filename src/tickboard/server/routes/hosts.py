@@ -77,7 +77,7 @@ def host_routes(fleet: "Fleet | None") -> list[Route]:
                 raise LookupError
             fleet.forget(name)
         except LookupError:
-            return error_response(404, f"there is no host {name[:100]!r}: GET {HOSTS} lists those that there are")
+            return error_response(404, f"there is no host {name[:100]!r}: GET {HOSTS} lists all hosts")
         return Response(status_code=204)
 
     return [Route(HOSTS, hosts, methods=["GET"]), Route(f"{HOSTS}/{{name}}", forget, methods=["DELETE"])]
