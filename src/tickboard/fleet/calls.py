@@ -156,6 +156,10 @@ class Subscribable(Carrier, Protocol):
         """Call a function when the connection begins or ends."""
         ...
 
+    def watch_refusals(self, watcher: Callable[[str], None]) -> None:
+        """Call a function with the subject, in lower case, of each message that the server does not permit."""
+        ...
+
 
 class Side:
     """One side of a call.

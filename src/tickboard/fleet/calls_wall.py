@@ -92,6 +92,7 @@ class WallCalls:
         self._of_viewers = 0
         self._joining_bytes = 0
         connection.watch(self._connection_changed)
+        connection.watch_refusals(self._refused)
 
     def __len__(self) -> int:
         """The number of open calls."""
@@ -119,6 +120,12 @@ class WallCalls:
         if not connected:
             for _, side in list(self._sides.values()):
                 side.lost("the connection to NATS was lost")
+
+    def _refused(self, refused: str) -> None:
+        """End the call whose subject the server does not permit."""
+        asked, _, number = refused.rpartition(".")
+        if asked.endswith(f".{self._wall}") and number.isdecimal() and (found := self._sides.get(int(number))):
+            found[1].lost("the NATS server does not permit it")
 
     def _take(self, answered: str, frame: bytes, _: str) -> None:
         """Take a message of a host."""

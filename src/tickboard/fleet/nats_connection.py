@@ -10,6 +10,7 @@ Everything here runs in one event loop. The NATS client is imported when a conne
 
 import asyncio
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -50,6 +51,9 @@ MAX_WAITING_BYTES = 2**23
 
 MAX_RECEIVED_BYTES = 2**26
 """How many bytes of received messages may wait for one subscription; beyond that, the newest are dropped."""
+
+_REFUSED = re.compile(r'for publish to "([^"]+)"')
+"""What a server says of a message that it does not permit, in lower case, with the subject."""
 
 MESSAGE_BYTES = 200
 """What a waiting message counts besides its content."""
@@ -125,6 +129,7 @@ class NatsConnection:
         self._attempts = NatsAttempts(options, name, echo=echo)
         self._subscriptions: dict[Subscription, None] = {}
         self._watchers: list[Callable[[bool], None]] = []
+        self._refusal_watchers: list[Callable[[str], None]] = []
         self._waiting: deque[_Message | Subscription] = deque()
         self._waiting_bytes = 0
         self._news = asyncio.Event()
@@ -184,6 +189,10 @@ class NatsConnection:
     def watch(self, watcher: Callable[[bool], None]) -> None:
         """Call a function with True when a connection begins, and with False when it ends."""
         self._watchers.append(watcher)
+
+    def watch_refusals(self, watcher: Callable[[str], None]) -> None:
+        """Call a function with the subject, in lower case, when the server does not permit a message on it."""
+        self._refusal_watchers.append(watcher)
 
     async def flush(self, timeout_s: float) -> bool:
         """Wait until everything was sent and the server has answered; return whether it did in time."""
@@ -374,6 +383,9 @@ class NatsConnection:
             for subscription in self._subscriptions:
                 if f'to "{subscription.subject.lower()}"' in text.lower():
                     subscription.refused_at = time.monotonic()
+            if refused := _REFUSED.search(text.lower()):
+                for watcher in self._refusal_watchers:
+                    watcher(refused[1])
             self._report(1, f"{self.address}: {text}: allow it in the configuration of the NATS server")
 
     def _report(self, number: int, message: str, error: Exception | None = None) -> None:
