@@ -239,7 +239,7 @@ ABOUT = About("web-1", "i", "1.0", 1, "T", 1000, metrics=[MetricInfo("a", "A", "
         (body(b'{"name": 7}'), "its description cannot be understood: "),
         (body(b"[" * 100_000), "its description cannot be understood: "),
         (body(encode(About("bad name", "i", "1", 1, "T", 1000))), "its description cannot be understood: host name"),
-        (body(encode(ABOUT), "Content-Encoding: gzip"), ""),
+        (body(encode(ABOUT), "Content-Encoding: gzip"), "its description is compressed ('gzip'), although"),
         (redirect("http://127.0.0.1:1/api/about"), "it redirects (status 302): give the address"),
         (endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 2**20), "its description is longer than"),
     ],
@@ -414,8 +414,8 @@ async def test_a_redirect_of_the_ticks_is_not_followed() -> None:
         following(url, "tickboard_secret") as listener,
     ):
         await until(lambda: listener.reasons)
-    assert listener.reasons[0] == "the server answered 302"
-    assert asked == []
+    assert listener.reasons[0].startswith("the server answered 302 when asked for its ticks: make a proxy")
+    assert (asked, listener.abouts) == ([], [])
 
 
 async def test_ticks_are_asked_for_without_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

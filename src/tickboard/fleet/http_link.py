@@ -15,7 +15,7 @@ import httpx
 import msgspec
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tickboard.client import connection
 from tickboard.client.authorization import authorized
@@ -137,7 +137,10 @@ class HttpLink:
         """
         address = self._passing.url_of("/api/about")
         try:
-            async with asyncio.timeout(ABOUT_S), self._passing.client.stream("GET", address) as answer:
+            async with (
+                asyncio.timeout(ABOUT_S),
+                self._passing.client.stream("GET", address, headers={"accept-encoding": "identity"}) as answer,
+            ):
                 body = await _read(answer)
         except TimeoutError:
             raise RefusedError(f"its description takes over {ABOUT_S:g} s") from None
@@ -160,7 +163,6 @@ class HttpLink:
             Exception: one of `_LOST`.
         """
         about = await self.about()
-        self._listener.introduced(self, about)
         selectors = [*_overview(about), *self._metrics] or [NO_OVERVIEW]
         address = self._address(selectors) if has_window else None
         socket = await open_socket(
@@ -173,6 +175,8 @@ class HttpLink:
         try:
             if socket.subprotocol != connection.SUBPROTOCOL:
                 raise ProtocolError(f"it does not support {connection.SUBPROTOCOL}: {UPDATE}")
+            # Not before: a proxy may pass requests on, but no WebSockets.
+            self._listener.introduced(self, about)
             self._decoder.connected()
             if address is None:
                 await socket.send(_subscription(selectors))
@@ -282,8 +286,15 @@ def _subscription(selectors: Sequence[str]) -> str:
 
 
 async def _read(answer: httpx.Response) -> bytes:
+    """Return the content of an answer. It must not be compressed, since a few bytes could fill the memory.
+
+    Raises:
+        RefusedError: it is too long, or compressed.
+    """
     body = bytearray()
-    async for chunk in answer.aiter_bytes():
+    if (coding := answer.headers.get("content-encoding", "identity")) != "identity":
+        raise RefusedError(f"its description is compressed ({coding[:40]!r}), although that is not asked for: {UPDATE}")
+    async for chunk in answer.aiter_raw():
         body += chunk
         if len(body) > MAX_ABOUT_BYTES:
             raise RefusedError(f"its description is longer than {MAX_ABOUT_BYTES} bytes: {FEWER}")
@@ -309,6 +320,8 @@ def _why(error: Exception) -> str:
     """Return why a host was lost, in words for people."""
     if _is_too_long(error):
         return f"it sent a message of more than {MAX_TICKS_BYTES} bytes: {FEWER}"
+    if isinstance(error, InvalidStatus):
+        return f"{connection.reason(error)} when asked for its ticks: make a proxy in between pass on WebSockets"
     return (
         why_lost(error) if isinstance(error, httpx.HTTPError | InputError | RefusedError) else connection.reason(error)
     )
