@@ -251,6 +251,13 @@ async def test_a_login_in_the_url(config: str, login: str) -> None:
                 assert "wrong" not in link.problem()
 
 
+async def test_a_server_that_has_no_room_for_another_connection() -> None:
+    with nats_server("max_connections: 1") as server:
+        first, second = Link(server.url), Link(server.url)
+        async with running(first), running(second, connect=False):
+            await true(lambda: "max_connections" in second.problem())
+
+
 async def test_files_that_are_no_credentials_or_cannot_be_read_in_time(
     server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -212,6 +212,11 @@ def explained(error: Exception, server: NatsAddress) -> str:
         return f"has not answered within {CONNECT_S:g} s"
     if "authorization violation" in lowered or "authentication" in lowered or "authorization failed" in lowered:
         return f"refuses the login ({text}): check the user and password, the token, or the credentials file"
+    if "maximum connections" in lowered:
+        return f"has no room ({text}): raise max_connections in its configuration"
+    if lowered == "connection lost":
+        # What it says may be lost with the connection.
+        return "has closed the connection as it began: its log says why, for example that max_connections is reached"
     if isinstance(error, ssl.SSLError):
         return f"cannot be reached over TLS: {text}"
     return f"cannot be reached: {text or type(error).__name__}"
