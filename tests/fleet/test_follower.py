@@ -846,6 +846,20 @@ def test_after_an_interruption_all_that_was_missed_is_read_again() -> None:
     assert list(host.host.holes) == [(last * 1000, round(wall.time * 1000))]
 
 
+def test_what_a_wall_missed_while_it_was_down_is_read_although_a_window_has_it() -> None:
+    """The window has only the series that the host has by then."""
+    wall = Wall()
+    host = FakeHost(wall)
+    known = FollowedHost("web-1", 1000, START)
+    known.describe(host.about())
+    missed_ms = known.ticked_ms = round((START - 30) * 1000)
+    wall.follower.add_known(known)
+    host.introduce()
+    for time in range(-40, 1):
+        host.tick(START + time, 1)
+    assert list(known.holes) == [(missed_ms, round(wall.time * 1000))]
+
+
 def test_a_new_name_is_noted_for_as_long_as_it_is_shown() -> None:
     wall, host = followed()
     host.tick(wall.due + 1, 5)

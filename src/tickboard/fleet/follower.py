@@ -540,13 +540,14 @@ class Follower:
     def _see_hole(self, host: FollowedHost, time_ms: int) -> None:
         """Notice that ticks are missing before one that comes.
 
-        After an interruption, the ticks of a host's window come, but only with the series that it has by then.
+        After an interruption, or after the wall was down, the ticks of a host's window come, but only with the series
+        that it has by then.
         """
         arrived, before = self._clock(), host.arrived
         host.arrived = arrived
         if not host.ticked_ms:
             return
-        if before and arrived - before > INTERRUPTED_INTERVALS * host.interval_ms / 1000 + INTERRUPTED_S:
+        if not before or arrived - before > INTERRUPTED_INTERVALS * host.interval_ms / 1000 + INTERRUPTED_S:
             now_ms = round(self._now() * 1000) - host.clock.shift_ms
             self._add_hole(host, host.ticked_ms, max(time_ms, now_ms))
         elif time_ms - host.ticked_ms > 1.5 * host.interval_ms:
