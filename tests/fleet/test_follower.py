@@ -418,6 +418,19 @@ def test_no_host_was_silent_while_the_wall_itself_was_stopped() -> None:
     assert wall.info("web-1").state == "gone"
 
 
+def test_what_a_wall_hears_first_after_it_was_stopped_keeps_no_host_live_for_longer() -> None:
+    wall, host = followed()
+    wall.tick()
+    wall.time += 60
+    # It was sent before, and comes before the wall's next tick.
+    host.beat()
+    wall.tick(61)
+    for _ in range(3):
+        assert wall.info("web-1").state == "live"
+        wall.tick()
+    assert wall.info("web-1").state == "gone"
+
+
 def test_a_host_of_an_earlier_run_is_gone_if_it_does_not_come_back() -> None:
     wall = Wall()
     known = FollowedHost("web-1", 1000, START - 100)
@@ -855,8 +868,8 @@ def test_what_a_wall_missed_while_it_was_down_is_read_although_a_window_has_it()
     missed_ms = known.ticked_ms = round((START - 30) * 1000)
     wall.follower.add_known(known)
     host.introduce()
-    for time in range(-40, 1):
-        host.tick(START + time, 1)
+    for second in range(-40, 1):
+        host.tick(START + second, 1)
     assert list(known.holes) == [(missed_ms, round(wall.time * 1000))]
 
 
