@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 from msgspec import Struct, field
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tickboard.alerting.alerts import Alerts
@@ -235,15 +234,9 @@ class Engine:
             self._left = []
 
     def amend(self) -> list[Amendment]:
-        """Take late values into the window between two ticks.
-
-        Returns:
-            What has changed, to be shown at once. The next tick's result has it again, for the history.
-        """
-        before = len(self._amended)
+        """Take late values into the window between two ticks; return what has changed, which no tick's result has."""
         self._take_amended()
-        amended = self._amended[before:]
-        self._amended[before:] = [replace(each, shown=True) for each in amended]
+        amended, self._amended = self._amended, []
         return amended
 
     def _take_amended(self) -> None:

@@ -51,8 +51,9 @@ class Bench:
                 pass
 
     def amend(self) -> None:
-        for _ in self.hub.amend():
-            pass
+        if amended := self.engine.amend():
+            for _ in self.hub.amend(amended):
+                pass
 
     def join(
         self,

@@ -18,6 +18,7 @@ from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.engine import Engine, TickResult
 from tickboard.fleet.fleet import Fleet
 from tickboard.fleet.follow_options import FollowOptions
+from tickboard.history.answers import Question
 from tickboard.history.options import HistoryOptions
 from tickboard.hub import readers
 from tickboard.hub.hub import Hub
@@ -594,13 +595,16 @@ async def test_a_wall_makes_up_for_the_ticks_that_it_missed_with_empty_ones(
     bench.recorder = TickRecorder.open(HistoryOptions(str(tmp_path / "ticks.sqlite")), bench.hub.problems)
     value = bench.registry.gauge("value")
     value.set(1)
-    stopped = False
+    columns, changed, stopped = np.array([0]), 0.0, False
 
     def stop() -> bool:
         """Stand still once for longer than the window, as a process that is stopped."""
-        nonlocal stopped
+        nonlocal changed, stopped
         if len(bench.ticks) >= 3 and not stopped:
             stopped = True
+            # A value that comes late, just before.
+            changed = bench.ticks[-1].time
+            bench.engine.intake.fill(columns, np.array([changed]), np.array([[7.0]]))
             time.sleep(bench.interval_ms / 1000 * (bench.engine.window.capacity + 20))
         return len(bench.ticks) > bench.engine.window.capacity + 2
 
@@ -610,6 +614,9 @@ async def test_a_wall_makes_up_for_the_ticks_that_it_missed_with_empty_ones(
     assert empty.sum() >= bench.engine.window.capacity - 1
     assert set(np.round(np.diff(bench.engine.window.times()) * 1000).tolist()) == {bench.interval_ms}
     assert bench.recorder is not None
+    at_ms = round(changed * 1000)
+    [recorded] = bench.recorder.history.read(Question((), at_ms, at_ms + 1, 10)).series
+    assert recorded.avg.tolist() == [7.0]
     await bench.recorder.close()
     assert bench.recorder.history.status().dropped == 0
     assert not bench.hub.problems

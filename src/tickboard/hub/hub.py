@@ -97,6 +97,7 @@ class Hub:
         self._tick: TickResult | None = None
         self._ticks = 1
         self._amended: list[tuple[int, float, Floats]] = []
+        self._not_sent: list[Amendment] = []
         self._uninformed: list[Viewer] = []
         self._by_tasks = self._internal = 0
         self._epoch = engine.epoch
@@ -215,8 +216,8 @@ class Hub:
                 yield from self._resend_all()
                 return
             self._tick, self._ticks = tick, 1
-            new = [each for each in tick.amended if not each.shown]
-            self._amended = amended_rows(new, self.engine.window, tick.seq - 1)
+            self._amended = amended_rows([*self._not_sent, *tick.amended], self.engine.window, tick.seq - 1)
+            self._not_sent = []
             if not self.board.is_current:
                 # Viewers that see none of the new series get the tick at once, and the description with the next tick.
                 # Viewers that join or subscribe meanwhile get this tick like all others.
@@ -231,16 +232,15 @@ class Hub:
             raise
         yield from self._send_problem_lists()
 
-    def amend(self) -> Iterator[None]:
-        """Send every viewer the late values that have come since the last tick; run it as `publish`.
+    def amend(self, amended: Sequence[Amendment]) -> Iterator[None]:
+        """Send every viewer the late values that `Engine.amend` has taken; run it as `publish`.
 
         While metrics appear or leave, they wait for the next tick.
         """
         for _ in self._send_tick():
             pass
         if self._tick is None or self._epoch != self.engine.epoch or not self.board.is_current:
-            return
-        if not (amended := self.engine.amend()):
+            self._not_sent += amended
             return
         self._amended = amended_rows(amended, self.engine.window, self.engine.seq)
         self._ticks = 0
@@ -370,6 +370,7 @@ class Hub:
         for _ in self.board.update():
             pass
         self._tick = None
+        self._not_sent = []
         for audience in self.audiences:
             audience.begin()
             audience.end = 0

@@ -83,14 +83,12 @@ class Amendment(Struct, frozen=True, eq=False):
         last: the sequence number of the last tick.
         columns: the columns of the changed series.
         recalled: whether the values are those of an earlier run or board, which history has.
-        shown: whether viewers have been sent them before the tick that has this.
     """
 
     first: int
     last: int
     columns: Columns
     recalled: bool = False
-    shown: bool = False
 
 
 def instant(time: float) -> str:

@@ -27,7 +27,7 @@ from tickboard.history.store import History
 from tickboard.hub.encodings import whole
 from tickboard.hub.hub import amended_rows
 from tickboard.metrics.earlier import EarlierTicks
-from tickboard.metrics.late import LateRows, LateSamples
+from tickboard.metrics.late import Amendment, LateRows, LateSamples
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.series import Series
 from tickboard.metrics.window import widened
@@ -137,8 +137,15 @@ class TickRecorder:
 
     def record(self, engine: Engine, tick: TickResult, interval_ms: int) -> Iterator[None]:
         """Append a published tick and its amendments to the history, in steps. Raises nothing."""
+        yield from self._reported(self._record(engine, tick, interval_ms))
+
+    def amend(self, engine: Engine, amended: Sequence[Amendment], interval_ms: int) -> Iterator[None]:
+        """Write what `Engine.amend` has returned to the history, in steps. Raises nothing."""
+        yield from self._reported(self._amend(engine, amended, engine.seq, interval_ms))
+
+    def _reported(self, steps: Iterator[None]) -> Iterator[None]:
         try:
-            yield from self._record(engine, tick, interval_ms)
+            yield from steps
         except Exception as error:  # noqa: BLE001  # whatever it was, ticks must go on
             self._failed(error)
         else:
@@ -197,11 +204,16 @@ class TickRecorder:
         # A series may have appeared since the row was made.
         width = max(len(tick.row), int(layout.columns.max(initial=-1)) + 1)
         self.history.append(tick.seq, tick.time, layout, widened(tick.row, width, np.nan))
-        others = [each for each in tick.amended if not each.recalled]
-        for _, amended_time, row in amended_rows(others, engine.window, tick.seq - 1):
+        yield from self._amend(engine, tick.amended, tick.seq - 1, interval_ms)
+        yield from self._amend_late(layout, tick.late)
+
+    def _amend(self, engine: Engine, amended: Sequence[Amendment], newest: int, interval_ms: int) -> Iterator[None]:
+        layout = yield from self._layout_of(engine.registry)
+        self._begin(engine, interval_ms)
+        others = [each for each in amended if not each.recalled]
+        for _, amended_time, row in amended_rows(others, engine.window, newest):
             columns = np.flatnonzero(~np.isnan(row))
             self.history.amend(amended_time, layout, columns, row[columns])
-        yield from self._amend_late(layout, tick.late)
 
     def _amend_late(self, layout: Layout, late: Sequence[LateSamples | LateRows]) -> Iterator[None]:
         """Write samples older than the window to the history's ticks of their times."""

@@ -195,12 +195,24 @@ class Runner:
                     await asyncio.sleep(pause_s)
                     pause_s *= 2
                     fleet.follower.amend()
-                    await _run_through(self._hub.amend())
+                    await self._amend()
+
+    async def _amend(self) -> None:
+        """Send viewers what has changed in earlier ticks, and record it."""
+        if not (amended := self._engine.amend()):
+            return
+        try:
+            await _run_through(self._hub.amend(amended))
+        finally:
+            if self._recorder is not None:
+                await _run_through(self._recorder.amend(self._engine, amended, self._interval_ms))
 
     async def _pad(self, due: float, missed: int) -> None:
         """Make empty ticks for the instants before one that were missed: hosts have their values, which come late."""
-        if self._engine.last_time is None:
+        if self._engine.last_time is None or not missed:
             return
+        # Before the ticks that it changes leave the window.
+        await self._amend()
         for number in range(min(missed, MAX_PADDED), 0, -1):
             instant = round(due * 1000 - number * self._interval_ms) / 1000
             if instant <= self._engine.last_time:
