@@ -9,8 +9,11 @@ def main() -> None:
     prepare()
     from tickboard.cli.imports import imports
 
-    with imports():
-        from tickboard.cli.main import main
+    try:
+        with imports():
+            from tickboard.cli.main import main
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
     main()
 

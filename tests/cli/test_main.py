@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -20,6 +21,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import tickboard
+from tickboard import __main__
+from tickboard.cli import imports
 from tickboard.cli.serving_options import Options
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "dashboard.py"
@@ -345,6 +348,14 @@ def watched(running: Server) -> Iterator[tuple[list[int | None], list[str]]]:
         yield codes, endings
         for thread in threads:
             thread.join(5)
+
+
+def test_ctrl_c_while_the_program_is_imported_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(__main__, "prepare", lambda: None)
+    monkeypatch.setattr(imports, "imports", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(SystemExit) as raised:
+        __main__.main()
+    assert raised.value.code == 130
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
