@@ -1091,6 +1091,7 @@ def test_a_host_whose_ticks_always_come_late_has_its_values_one_tick_later() -> 
         late_tick(value)
     shift_ms = host.host.clock.shift_ms
     assert (shift_ms, changed) == (1000, [1000])
+    assert wall.info("web-1").problem == "its ticks come late, and are shown 1 s later: it or its network is slow"
     # Rules see the values from then on, and the one at which it began is there twice: no instant is without.
     assert evaluated == [None] * 6 + [6, 7, 8, 9, 10]
     assert wall.values(KEY)[-9:] == [3, 4, 5, 6, 6, 7, 8, 9, 10]
@@ -1105,6 +1106,7 @@ def test_a_host_whose_ticks_always_come_late_has_its_values_one_tick_later() -> 
         assert wall.values(KEY)[-1] == value
     host.tick(wall.due, 100)
     assert (host.host.clock.shift_ms, changed) == (0, [1000, 0])
+    assert not wall.info("web-1").problem
     assert not wall.follower.is_complete
     host.tick(wall.due + 1, 101)
     wall.tick()

@@ -54,7 +54,8 @@ LEFT_S = 3_600.0
 MAX_AHEAD_S = 100 * 365 * 86_400.0
 """How far a host's clock and the times of its ticks may be from the wall's clock. One of them may begin with 1970."""
 
-LIMIT, PROTOCOL_NOTE, TWICE, CONTESTED, INTERVAL = "hosts", "protocol", "twice", "contested", "interval"
+LIMIT, PROTOCOL_NOTE, TWICE, CONTESTED = "hosts", "protocol", "twice", "contested"
+INTERVAL, DELAY = "interval", "delay"
 CLOCK, TICK_TIMES = "clock", "times of ticks"
 
 
@@ -499,6 +500,8 @@ class Follower:
                 self._awaited.add(host.name)
         # At its new instant too: after a longer shift, no other tick has that one.
         self._place(host, tick)
+        later = f"its ticks come late, and are shown {host.clock.delay_ms / 1000:g} s later: it or its network is slow"
+        self.note(host, DELAY, later if host.clock.delay_ms else "")
         self.change(host)
         self.on_change(host)
 
