@@ -407,6 +407,12 @@ async def until_ticked(server: Server, seq: int) -> None:
                 return
 
 
+async def test_a_host_without_tls_is_lost_with_a_reason(rising: Server) -> None:
+    async with following(rising.url.replace("http://", "https://")) as listener:
+        await until(lambda: listener.reasons)
+    assert listener.reasons[0] == "it does not speak TLS: give its address with http://"
+
+
 async def test_a_redirect_of_the_ticks_is_not_followed() -> None:
     async with (
         fake_host(encode(ABOUT), SERIES, TICK) as (other, asked),

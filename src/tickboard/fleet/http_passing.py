@@ -252,8 +252,16 @@ def why_lost(error: BaseException) -> str:
     found = str(error) or type(error).__name__
     inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, OSError) and inner.errno and inner.strerror:
+        # A handshake that waits for more is only where the error arose.
+        if (
+            isinstance(inner, OSError)
+            and inner.errno
+            and inner.strerror
+            and not isinstance(inner, ssl.SSLWantReadError)
+        ):
             # asyncio writes its own text for a refused connection.
             found = os.strerror(inner.errno) if isinstance(inner, ConnectionError) else inner.strerror
         inner = inner.__cause__ or inner.__context__
+    if "WRONG_VERSION_NUMBER" in found:
+        return "it does not speak TLS: give its address with http://"
     return one_line(found, MAX_REASON)
