@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.fleet.following import START, FakeHost, Wall
 
 from tickboard.errors import JournalError
@@ -66,6 +67,60 @@ def test_a_file_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"written by a newer tickboard \(format 2, this one knows 1\): update"):
             use()
     assert path.read_bytes() == content
+
+
+def database(path: Path, *statements: str) -> Path:
+    """Make a database of another program."""
+    with closing(sqlite3.connect(path)) as other, other:
+        for statement in statements:
+            other.execute(statement)
+    path.chmod(0o600)
+    return path
+
+
+def text(path: Path, content: bytes) -> Path:
+    """Make a file that is no database."""
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_file_of_another_program_is_left_as_it_is(tmp_path: Path, is_linked: bool) -> None:
+    others = [
+        database(tmp_path / "a.sqlite", "PRAGMA application_id = 7"),
+        database(tmp_path / "b.sqlite", "CREATE TABLE hosts (name TEXT)"),
+        database(tmp_path / "c.sqlite", "CREATE TABLE notes (text TEXT)", "PRAGMA user_version = 1"),
+        text(tmp_path / "notes.txt", b"no database, but long enough to be one" * 100),
+        text(tmp_path / "short.txt", b"short"),
+    ]
+    for number, path in enumerate(others):
+        content, used = path.read_bytes(), path
+        if is_linked:
+            used = tmp_path / f"{number}.hosts.sqlite"
+            used.symlink_to(path)
+        with pytest.raises(JournalError, match=r"is a file of another program: move it away, or give another file"):
+            Roster(used).load()
+        with pytest.raises(JournalError):
+            Roster(used).save([KnownHost(ABOUT, PLACE)], [])
+        assert path.read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.is_symlink()) == [path.name for path in others]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(PLACE, since=1e308),
+        replace(PLACE, seen=-1.0),
+        replace(PLACE, ticked_ms=10**18),
+        replace(PLACE, shift_ms=-(10**15)),
+        replace(PLACE, holes=[(1, 10**18)]),
+    ],
+)
+def test_times_that_cannot_be_shown_are_damage(tmp_path: Path, wrong: HostPlace) -> None:
+    Roster(tmp_path / "hosts.sqlite").save([KnownHost(ABOUT, wrong)], [])
+    with pytest.raises(JournalError, match="it was damaged"):
+        Roster(tmp_path / "hosts.sqlite").load()
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

@@ -3,35 +3,51 @@
 It says which hosts there are, and up to when the wall has the ticks of each: what it missed while it was down is read
 from their histories. The file is written now and then, in a thread of its own, so after a crash it is some seconds
 old; then a little is read again that the wall has. A file that cannot be used is reported, and the wall starts without
-it; a damaged one is set aside.
+it; a damaged one is set aside, and one of another program is left as it is.
 """
 
 import sqlite3
 from collections.abc import Collection, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tickboard.errors import JournalError
-from tickboard.fleet.holes import Hole
-from tickboard.storage.aside import move_aside
+from tickboard.storage.aside import has_header, move_aside
+from tickboard.storage.damage import DamageError, check_length
 from tickboard.storage.place import Purpose, find_place, make_place
+from tickboard.times import MAX_TIME_MS
 from tickboard.wire import About, HostState
 
 PURPOSE = Purpose(
     "the list of hosts", "--state", "give another file with --state, or --state none to keep nothing", JournalError
 )
 
+APPLICATION_ID = 0x7469636D
+"""In the file's header (``ticm``). It distinguishes the file from databases of other programs."""
+
 VERSION = 1
 """The version of the file's format."""
 
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
-CREATE TABLE IF NOT EXISTS hosts (name TEXT PRIMARY KEY, about BLOB NOT NULL, place BLOB NOT NULL);
+BEGIN;
+CREATE TABLE hosts (name TEXT PRIMARY KEY, about BLOB NOT NULL, place BLOB NOT NULL);
+PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
+COMMIT;
 """
+
+_SHIFT_MS = 101 * 366 * 86_400_000
+"""No host's times are shifted by more; see `tickboard.fleet.follower.MAX_AHEAD_S`."""
+
+Seconds = Annotated[float, Meta(ge=0, le=MAX_TIME_MS / 1000)]
+Milliseconds = Annotated[int, Meta(ge=-_SHIFT_MS, le=MAX_TIME_MS - _SHIFT_MS)]
+Shift = Annotated[int, Meta(ge=-_SHIFT_MS, le=_SHIFT_MS)]
+"""Times that can be shown, and what may be added to them. A hole may begin a little before 1970."""
 
 
 class HostPlace(Struct, frozen=True):
@@ -49,11 +65,11 @@ class HostPlace(Struct, frozen=True):
     """
 
     state: HostState
-    since: float
-    seen: float
-    ticked_ms: int
-    shift_ms: int
-    holes: list[Hole] = []
+    since: Seconds
+    seen: Seconds
+    ticked_ms: Milliseconds
+    shift_ms: Shift
+    holes: list[tuple[Milliseconds, Milliseconds]] = []
     address: str = ""
     kind: str = ""
 
@@ -99,10 +115,13 @@ class Roster:
         """
         try:
             return self._load()
-        except (sqlite3.DatabaseError, msgspec.MsgspecError, TypeError, ValueError) as error:
+        except (sqlite3.DatabaseError, DamageError, msgspec.MsgspecError, TypeError, ValueError) as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise PURPOSE.failed(self._path, str(error)) from error
-            aside = move_aside(find_place(self._path, PURPOSE), "damaged", PURPOSE)
+            real = find_place(self._path, PURPOSE)
+            if not has_header(real, APPLICATION_ID):
+                raise self._foreign() from error
+            aside = move_aside(real, "damaged", PURPOSE)
             raise PURPOSE.failed(self._path, f"it was damaged, and is now {aside}; a new one was begun") from error
         except OSError as error:
             raise PURPOSE.failed(self._path, error.strerror or str(error)) from error
@@ -124,7 +143,7 @@ class Roster:
                     row = (host.about.name, msgspec.json.encode(host.about), place)
                     database.execute("INSERT OR REPLACE INTO hosts VALUES (?, ?, ?)", row)
                     self._about[host.about.name] = host.about
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, DamageError, OSError) as error:
             self._about.clear()
             raise PURPOSE.failed(self._path, str(error)) from error
         for name in forgotten:
@@ -140,17 +159,29 @@ class Roster:
     def _opened(self) -> sqlite3.Connection:
         real = find_place(self._path, PURPOSE)
         make_place(real)
+        check_length(real)
         database = sqlite3.connect(real, 1.0)
         try:
-            [(version,)] = database.execute("PRAGMA user_version")
+            self._recognise(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _recognise(self, database: sqlite3.Connection) -> None:
+        """Check that it is a list of hosts of a known format; initialise an empty file."""
+        [(application,)] = database.execute("PRAGMA application_id")
+        [(version,)] = database.execute("PRAGMA user_version")
+        if application == APPLICATION_ID:
             if version > VERSION:
                 raise JournalError(
                     f"{self._path} was written by a newer tickboard (format {version}, this one knows {VERSION}): "
                     f"update tickboard, or {PURPOSE.another_file}"
                 )
-            if version < VERSION:
-                database.executescript(_SCHEMA)
-        except BaseException:
-            database.close()
-            raise
-        return database
+            return
+        if application or database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
+            raise self._foreign()
+        database.executescript(_SCHEMA)
+
+    def _foreign(self) -> JournalError:
+        return JournalError(f"{self._path} is a file of another program: move it away, or {PURPOSE.another_file}")
