@@ -256,12 +256,18 @@ class Case:
         return {(name, self._on_wall(labels)): values for (name, labels), values in host.items() if name in self.names}
 
     def _found(self, wall: Mapping[Key, Values]) -> dict[Key, Values]:
-        # A metric whose name another host uses for another unit is shown as NAME:UNIT.
-        return {
-            (name.partition(":")[0], labels): {at + self.shift_ms: value for at, value in values.items()}
-            for (name, labels), values in wall.items()
-            if name.partition(":")[0] in self.names and ("host", self.host) in labels
-        }
+        """Return the values of the host's series.
+
+        A metric whose name another host uses for another unit is shown as NAME:UNIT, from the time on at which the
+        other host was there: then a series has its values under both names.
+        """
+        found: dict[Key, Values] = {}
+        for (name, labels), values in wall.items():
+            own_name = name.partition(":")[0]
+            if own_name in self.names and ("host", self.host) in labels:
+                of_series = found.setdefault((own_name, labels), {})
+                of_series |= {at + self.shift_ms: value for at, value in values.items()}
+        return found
 
     def _moved(self, alert: Mapping[str, Any]) -> dict[str, Any]:
         """Return an alert of the wall with the times that it has on the host."""

@@ -61,6 +61,15 @@ def test_a_series_whose_name_has_got_its_unit_on_the_wall_is_found_again() -> No
     assert differences(wall=board(("load:MB", WALL_KEY[1]), TICKS, ON_WALL)) == []
 
 
+def test_a_series_that_has_got_another_name_in_between_has_the_values_of_both() -> None:
+    before = {at: value for at, value in TICKS.items() if at < 6_000}
+    after = {at: value for at, value in TICKS.items() if at >= 4_000}
+    for values in ({WALL_KEY: before}, {("load:MB", WALL_KEY[1]): after}):
+        assert differences(wall=Found(values, values, WALL.alerts)) != []
+    both = {WALL_KEY: before, ("load:MB", WALL_KEY[1]): after}
+    assert differences(wall=Found(both, both, WALL.alerts)) == []
+
+
 def test_a_series_under_other_labels_is_found() -> None:
     wall = board(("load", (("core", "0"), ("host", "web-1"))), TICKS, ON_WALL)
     found = differences(wall=wall)
