@@ -996,6 +996,24 @@ def test_the_alerts_of_a_host_are_read_once_its_clock_is_known(monkeypatch: pyte
     assert followed == [("web-1", host.link, {}, -1_000_000)]
 
 
+def test_the_alerts_of_a_host_whose_ticks_come_late_keep_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = Wall()
+    alerts, unused = SimpleNamespace(log=AlertLog("wall")), cast("Any", None)
+    fleet = Fleet(FollowOptions(), wall.intake, wall.problems, 1000, lambda: cast("Any", alerts), unused)
+    shifts: list[object] = []
+    monkeypatch.setattr(fleet._alerts, "follow", lambda *arguments: shifts.append(arguments[-1]))
+    host = FakeHost(wall, ahead_s=1000)
+    host.introduce()
+    monkeypatch.setattr(wall.follower, "on_change", fleet._changed)
+    for value in range(12):
+        wall.tick()
+        host.beat()
+        wall.time += 0.4
+        host.tick(wall.due, value)
+    assert (host.host.clock.delay_ms, host.host.clock.shift_ms) == (1000, -999_000)
+    assert set(shifts) == {-1_000_000}
+
+
 def test_that_a_name_is_there_twice_is_noted_for_as_long_as_it_is() -> None:
     wall, host = followed()
     twice = "another host has its name: give one of them another name (http://b)"

@@ -162,6 +162,15 @@ async def test_a_wall_begins_with_the_hosts_of_its_last_run(tmp_path: Path) -> N
     assert host.holes.span == (before, round(START + 30) * 1000)
 
 
+async def test_a_delay_of_ticks_is_not_taken_for_a_difference_of_the_clocks_after_a_restart(tmp_path: Path) -> None:
+    wall = Wall()
+    host = FakeHost(wall, ahead_s=5)
+    host.introduce()
+    host.host.clock.delay_ms = 1000
+    await KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems).store()
+    assert Roster(tmp_path / "hosts.sqlite").load()[0].place.shift_ms == -5000
+
+
 async def test_what_was_filled_lately_is_filled_again_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ def wall_alert(alert: Alert, host: str, labels: dict[str, str], shift_ms: int = 
         alert: the alert as the host sends it.
         host: the host's name.
         labels: its labels on the wall.
-        shift_ms: what is added to its times, so that they fit those of the host's ticks on the wall.
+        shift_ms: what is added to its times, so that they are by the wall's clock.
 
     Raises:
         InputError: one of its times cannot be read, or its id is too long.

@@ -54,7 +54,8 @@ class HostClock:
         shift_ms: the shift that the host had in an earlier run.
 
     Attributes:
-        delay_ms: how much of the shift is for ticks that come later than other messages.
+        offset_ms: how much of the shift is for the difference of the clocks.
+        delay_ms: how much of it is for ticks that come later than other messages.
         is_known: whether the shift is right, as far as is known. It is not while the host's clock or the wall's may
             have been set.
     """
@@ -63,7 +64,7 @@ class HostClock:
         self._interval_ms = interval_ms
         # When each message arrived, by a clock that never steps, and how far behind it was.
         self._compared: deque[tuple[float, float]] = deque()
-        self._offset_ms = shift_ms
+        self.offset_ms = shift_ms
         self.delay_ms = 0
         self.is_known = False
         # How many ticks in a row came late, since when, and how many early enough for a shorter delay.
@@ -75,7 +76,7 @@ class HostClock:
     @property
     def shift_ms(self) -> int:
         """Milliseconds to add to a host's time."""
-        return self._offset_ms + self.delay_ms
+        return self.offset_ms + self.delay_ms
 
     @property
     def behind_s(self) -> float:
@@ -101,11 +102,11 @@ class HostClock:
         length_ms = self._interval_ms
         late_ms, early_ms = wait_ms(length_ms), min(EARLY_MS, 0.3 * length_ms)
         behind_ms = self.behind_s * 1000
-        further_ms = behind_ms - self._offset_ms
+        further_ms = behind_ms - self.offset_ms
         if further_ms > late_ms and arrived - compared[0][0] < (GROW_S if self.is_known else FIRST_S):
             return
         if not early_ms - length_ms <= further_ms <= late_ms:
-            self._offset_ms = ceil((behind_ms - late_ms) / length_ms) * length_ms
+            self.offset_ms = ceil((behind_ms - late_ms) / length_ms) * length_ms
         self.is_known = True
 
     def receive(self, after_ms: float, arrived: float, *, late: bool) -> bool:

@@ -203,9 +203,9 @@ class Fleet:
         if host.link is None and self._alerts.follows(host.name):
             # Its address leads to another host now, or to itself under another name.
             self._forget_alerts(host.name)
-        # Until its clock is known, alerts would get wrong times, and keep them.
+        # Until its clock is known, alerts would get wrong times, and keep them. Ticks that come late delay no alert.
         elif host.link is not None and host.clock.is_known:
-            self._alerts.follow(host.name, host.link, host.labels, host.clock.shift_ms)
+            self._alerts.follow(host.name, host.link, host.labels, host.clock.offset_ms)
         if len(host.holes):
             self._filler.wake()
 

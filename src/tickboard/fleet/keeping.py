@@ -123,7 +123,7 @@ def _place(host: FollowedHost, elapsed: float) -> HostPlace:
         host.since,
         host.seen,
         host.ticked_ms,
-        host.clock.shift_ms,
+        host.clock.offset_ms,
         host.to_fill_again(elapsed),
         address,
         kind,

@@ -58,7 +58,7 @@ class HostPlace(Struct, frozen=True):
         since: when its state began, POSIX seconds.
         seen: when it was last heard from, POSIX seconds.
         ticked_ms: the time of its newest tick, by its own clock.
-        shift_ms: by what its times were shifted.
+        shift_ms: by what its times were shifted for the difference of the clocks.
         holes: the ranges in which its ticks were missing.
         address: how it was reached, as for people.
         kind: how it was reached: ``http`` or ``nats``.
