@@ -18,6 +18,7 @@ from tickboard.alerting.host_alerts import (
 )
 from tickboard.alerting.log import FORGOTTEN, LOST, AlertEvent, AlertLog, EventKind, HostPosition
 from tickboard.errors import InputError
+from tickboard.metrics.cleaning import MAX_NAME
 from tickboard.wire import Acknowledgement, Alert, Mark, Silence
 
 T1, T2 = "2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z"
@@ -54,6 +55,11 @@ def test_the_times_of_a_host_fit_its_ticks_on_the_wall() -> None:
     assert wall_alert(made, "web-1", {}, -(10**15)).timestamp == "1970-01-01T00:00:00.000Z"
     with pytest.raises(InputError, match="timestamp=noon"):
         wall_alert(Alert("a", "m", "info", "noon"), "web-1", {})
+
+
+def test_an_id_of_a_host_that_is_too_long_is_refused() -> None:
+    with pytest.raises(InputError, match=rf"the id 'x{{40}}' has {MAX_NAME + 1} characters, and may have {MAX_NAME}"):
+        alert("x" * (MAX_NAME + 1))
 
 
 def test_the_texts_of_a_host_are_cut_on_the_wall() -> None:

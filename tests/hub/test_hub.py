@@ -740,6 +740,79 @@ def test_what_is_amended_before_the_next_tick_is_no_tick_that_a_slow_viewer_skip
     assert messages[-1]["skipped"] == 2
 
 
+def late_values_of_two(bench: Bench) -> None:
+    """Make ticks of a metric whose samples come late, and of another one."""
+    bench.tick(4)
+    send_late(bench, "g", 1, 4.0)
+    bench.tick()
+
+
+def test_late_samples_wait_for_the_next_tick_while_metrics_appear(bench: Bench) -> None:
+    late_values_of_two(bench)
+    viewer = bench.join(selectors=["g"])
+    viewer.take()
+    send_late(bench, "g", 8, 4.0)
+    bench.registry.gauge("new").set(1)
+    bench.amend()
+    assert not viewer.take()
+    bench.tick()
+    assert [(each["type"], each["seq"]) for each in viewer.take() if "seq" in each] == [("metrics", 6), ("amended", 5)]
+
+
+@either_way
+def test_late_samples_that_not_all_viewers_have_yet_are_sent_before_the_next_ones(
+    bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late_values_of_two(bench)
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    viewers = [bench.join(direct=direct, selectors=["g"]) for _ in range(3)]
+    for viewer in viewers:
+        viewer.take()
+    send_late(bench, "g", 8, 4.0)
+    next(bench.hub.amend(bench.engine.amend()))
+    send_late(bench, "g", 9, 4.0)
+    bench.amend()
+    bench.tick()
+    kinds = [("amended", 5), ("amended", 5), ("metrics", 6)]
+    assert [[(each["type"], each["seq"]) for each in viewer.take()] for viewer in viewers] == [kinds] * 3
+
+
+def test_a_viewer_that_subscribes_while_late_samples_are_sent_misses_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late_values_of_two(bench)
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    first, second, other = (bench.join(selectors=[name]) for name in ("g", "g", "value"))
+    for viewer in (first, second, other):
+        viewer.take()
+    send_late(bench, "g", 8, 4.0)
+    amending = bench.hub.amend(bench.engine.amend())
+    next(amending)
+    for viewer in (second, other):
+        assert viewer.viewer is not None
+        bench.hub.subscribe(viewer.viewer, ["other"])
+    for _ in amending:
+        pass
+    bench.tick()
+    assert [(each["type"], each["seq"]) for each in second.take()] == [("amended", 5), ("metrics", 6)]
+    assert [(each["type"], each["seq"]) for each in other.take()] == [("metrics", 6)]
+
+
+def test_late_samples_that_cannot_be_encoded_do_not_stop_the_next_tick(bench: Bench) -> None:
+    class Failing(Json):
+        def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+            raise ValueError(seq)
+
+    late_values_of_two(bench)
+    viewer = bench.join(encoding=Failing(), selectors=["g"])
+    viewer.take()
+    send_late(bench, "g", 8, 4.0)
+    with pytest.raises(ValueError, match="5"):
+        bench.amend()
+    bench.tick()
+    assert [(each["type"], each["seq"]) for each in viewer.take()] == [("metrics", 6)]
+
+
 @pytest.mark.parametrize("early", [False, True])
 def test_a_viewer_that_may_have_missed_an_amended_tick_gets_the_whole_window_again(early: bool) -> None:
     bench = Bench()
