@@ -231,6 +231,7 @@ class Case:
         """Yield how the alerts of a wall differ from those of the host."""
         wanted = {f"{self.host}:{name}": alert for name, alert in host.alerts.items()}
         found = {name: self._moved(alert) for name, alert in wall.alerts.items() if alert.get("host") == self.host}
+        # While all its messages are slow, a host's clock looks further behind than it is.
         later_ms = {0, *self._later(self._wanted(host.history), self._found(wall.history)).values()}
         for name in sorted(wanted.keys() - found.keys()):
             if self._in_time(wanted[name]):
@@ -304,7 +305,8 @@ class Case:
             wall: its values on the wall.
             recorded: those in the host's history, which reaches back further.
             later: see `_later`. Near these times, a value may be that of an earlier tick; and where the delay changes,
-                there may be none.
+                there may be none. Where it is over, ticks may have been read again: then a series that had no value in
+                one of them may still have that of an earlier one.
         """
         spread = _spread(host)
         for at in sorted(host.keys() | wall.keys()):
@@ -312,6 +314,12 @@ class Case:
             if not self.start_ms <= at < self.end_ms or (ours is None and self.lost(at)) or _same(ours, theirs, spread):
                 continue
             times = self._times_until(at)
+            if (
+                ours is None
+                and later.get(at) == 0
+                and any(_same(recorded.get(each), theirs, spread) for each in times[1:])
+            ):
+                continue
             around = range(at - LATEST_MS, at + LATEST_MS + 1, self.interval_ms)
             if any(delays := {later[each] for each in around if each in later}):
                 earlier = [ours, *(recorded.get(each) for each in times[1:])]

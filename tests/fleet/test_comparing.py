@@ -118,7 +118,26 @@ def test_a_host_may_be_shown_later_but_each_value_is_that_of_one_of_its_ticks() 
         assert len(found(at, value)) == 2
 
 
-def test_alerts_of_a_host_that_is_shown_later_are_later_too() -> None:
+def test_a_host_that_was_shown_later_may_keep_a_value_where_one_of_its_ticks_has_none() -> None:
+    case = replace(CASE, names=frozenset({"load", "clock"}), end_ms=40_000, clock="clock")
+    ticks = {at: at / 7000 for at in range(0, 42_000, 1000)}
+    load = {at: value for at, value in ticks.items() if at != 20_000}
+
+    def found(changed_at: int, value: float, without_tick: int = 0) -> list[str]:
+        clock = {at: value for at, value in ticks.items() if at != without_tick}
+        ours = {HOST_KEY: load, ("clock", ()): clock}
+        theirs = {WALL_KEY: load | {changed_at: value}, ("clock", (("env", "prod"), ("host", "web-1"))): clock}
+        host, wall = Found(ours, ours, {}), Found(theirs, theirs, {})
+        return [*case.of_history(host, wall), *case.of_window(host, wall)]
+
+    for second in range(15, 20):
+        assert found(20_000, ticks[second * 1000]) == []
+    # Neither an older value, nor a later or invented one, nor any where the host has made no tick, or has a value.
+    assert len(found(20_000, ticks[14_000])) == len(found(20_000, ticks[21_000])) == len(found(20_000, 0.5)) == 2
+    assert len(found(20_000, ticks[19_000], without_tick=20_000)) == len(found(21_000, ticks[19_000])) == 2
+
+
+def test_alerts_may_be_as_late_as_the_ticks_of_a_host_whose_messages_were_slow() -> None:
     case = replace(CASE, clock="load")
     wall = board(WALL_KEY, TICKS | {at: TICKS[at - 1000] for at in range(3000, 6000, 1000)})
     for second, count in ((4, 0), (5, 0), (6, 1), (3, 1)):
