@@ -1,9 +1,10 @@
 """Tells ticks of another process from those of the host whose name it uses, before they are shown as its values.
 
 The messages of `tickboard.v2` do not say who has sent them. If two processes publish under one name for a moment, since
-neither could hear the other, both may use the same number for a list of series. Within one run of a board, ticks are at
-least an interval apart, so its seq cannot get ahead of its time. A message whose seq does is not believed unless a beat
-of the host confirms it. If beats stay behind the newest tick, that tick was another's.
+neither could hear the other, both may use the same number for a list of series; and what a process has sent may come
+after it was restarted, when its connection was lost meanwhile. Within one run of a board, ticks are at least an
+interval apart, so its seq cannot get ahead of its time. A message whose seq does is not believed unless a beat of the
+host confirms it. If beats stay behind the newest tick, that tick was another's.
 
 It takes what was received and the time, monotonic seconds, as arguments.
 """
@@ -50,7 +51,10 @@ class TickCheck:
         if newest is None or found is None or newest.epoch != epoch:
             return False
         seq, time_ms = found
-        ahead_ms = abs(seq - newest.seq) * self.interval_ms - abs(time_ms - newest.time_ms)
+        ahead_ms = (seq - newest.seq) * self.interval_ms - (time_ms - newest.time_ms)
+        if seq < newest.seq:
+            # Of an earlier tick, the newest one is ahead.
+            ahead_ms = -ahead_ms
         if not ahead_ms > SLACK * self.interval_ms:
             return False
         return self._beat is None or self._beat[0] != epoch or not newest.seq < seq <= self._beat[1] + SLACK
