@@ -859,6 +859,28 @@ def test_after_an_interruption_all_that_was_missed_is_read_again() -> None:
     assert list(host.host.holes) == [(last * 1000, round(wall.time * 1000))]
 
 
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_ticks_that_come_again_at_other_instants_are_read_again_with_the_series_that_have_left(is_moved: bool) -> None:
+    wall, host = followed(metrics=(CPU, DISK), series=(CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"})))
+    first = wall.due + 1
+    for number in range(5):
+        host.tick(wall.due + 1, number, number)
+        wall.tick()
+        host.beat()
+    host.ahead_s = -0.35 if is_moved else 0.0
+    for _ in range(20):
+        wall.tick()
+        host.beat()
+    assert host.host.clock.shift_ms == (1000 if is_moved else 0)
+    host.host.holes.clear()
+    host.epoch, host.seq, host.ahead_s, host.series = "f", 0, 0.0, (CPU_SERIES,)
+    newest_ms = host.host.ticked_ms
+    for number in range(3):
+        host.tick(first + 2 + number, number)
+    [(start_ms, _)] = host.host.holes
+    assert start_ms == (round((first + 1) * 1000) if is_moved else newest_ms)
+
+
 def test_what_a_wall_missed_while_it_was_down_is_read_although_a_window_has_it() -> None:
     """The window has only the series that the host has by then."""
     wall = Wall()

@@ -197,6 +197,8 @@ class Follower:
             was_known, shift_ms, ahead_s = host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s
             host.clock.compare(self._now() - clock, self._clock())
             if (host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s) != (was_known, shift_ms, ahead_s):
+                if host.clock.shift_ms != shift_ms:
+                    host.moved_ms = host.ticked_ms
                 if was_known:
                     self._see_shift(host, shift_ms)
                 self.change(host)
@@ -494,6 +496,7 @@ class Follower:
             host.late_ticks = 0
         if not host.clock.receive(after_ms, self._clock(), late=late):
             return
+        host.moved_ms = host.ticked_ms
         if instant_ms == host.row_ms:
             host.row = host.nothing
             if not host.holds:
@@ -544,7 +547,8 @@ class Follower:
         """Notice that ticks are missing before one that comes.
 
         After an interruption, or after the wall was down, the ticks of a host's window come, but only with the series
-        that it has by then.
+        that it has by then. After a restart of the host, so do those that have come before; if they belong to other
+        instants by now, its other series are read again, too.
         """
         arrived, before = self._clock(), host.arrived
         host.arrived = arrived
@@ -552,7 +556,8 @@ class Follower:
             return
         if not before or arrived - before > INTERRUPTED_INTERVALS * host.interval_ms / 1000 + INTERRUPTED_S:
             now_ms = round(self._now() * 1000) - host.clock.shift_ms
-            self._add_hole(host, host.ticked_ms, max(time_ms, now_ms))
+            start_ms = host.ticked_ms if time_ms > host.moved_ms else time_ms - host.interval_ms
+            self._add_hole(host, start_ms, max(time_ms, now_ms))
         elif time_ms - host.ticked_ms > 1.5 * host.interval_ms:
             self._add_hole(host, host.ticked_ms, time_ms)
 

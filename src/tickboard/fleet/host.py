@@ -82,7 +82,8 @@ class FollowedHost:
         late_ticks: how many times in a row the wall's tick waited for it in vain.
         epoch, seq: the position of its newest tick.
         ticked_ms: its time of that tick, POSIX milliseconds; 0: none.
-        arrived: when that tick arrived, by a clock that never steps.
+        moved_ms: the same of its newest tick when the shift of its times last changed.
+        arrived: when its newest tick arrived, by a clock that never steps.
         unseen_beats: how many beats in a row were ahead of its newest tick.
         holes: the ranges in which its ticks are missing here.
         filled: those that have been filled lately, and when, by a clock that never steps.
@@ -113,6 +114,7 @@ class FollowedHost:
         self.early: deque[Tick] = deque()
         self.late_ticks = 0
         self.epoch, self.seq, self.ticked_ms = "", 0, 0
+        self.moved_ms = 0
         self.arrived = 0.0
         self.unseen_beats = 0
         self.holes = Holes()
