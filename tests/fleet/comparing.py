@@ -197,6 +197,15 @@ class Case:
         """Return the same for the clock alone, if the host is never shown later."""
         return replace(self, names=frozenset({self.clock}), clock="")
 
+    def known_to(self, host: Found, wall: Found) -> "Case":
+        """Return the same without the metrics that the host does not have any more and the wall has never had.
+
+        The wall was away while the host had them, and does not know that it could ask for them.
+        """
+        newest = max((at for values in host.window.values() for at in values), default=0)
+        now = {name for (name, _), values in host.window.items() if newest in values}
+        return replace(self, names=self.names & (now | {name for name, _ in self._found(wall.history)}))
+
     def of_history(self, host: Found, wall: Found) -> Iterator[str]:
         """Yield how the ticks in a wall's history differ from those in the host's."""
         wanted, found = self._wanted(host.history), self._found(wall.history)

@@ -154,6 +154,7 @@ class Run:
         shifts = {off_ms // INTERVAL_MS * INTERVAL_MS, -(-off_ms // INTERVAL_MS) * INTERVAL_MS}
         cases = [Case(name, LABELS, OVERVIEW, shift, start_ms, end_ms, lost, CLOCK, INTERVAL_MS) for shift in shifts]
         case = min(cases, key=lambda each: len(list(each.at_once().of_history(host, wall))))
+        case = case.known_to(host, wall)
         yield from case.of_history(host, wall)
         yield from case.of_window(host, wall)
         yield from case.of_alerts(host, wall)

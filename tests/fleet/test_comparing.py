@@ -70,6 +70,18 @@ def test_a_series_that_has_got_another_name_in_between_has_the_values_of_both() 
     assert differences(wall=Found(both, both, WALL.alerts)) == []
 
 
+def test_a_metric_that_the_host_has_no_more_and_the_wall_never_had_is_not_compared() -> None:
+    case = replace(CASE, names=frozenset({"load", "other"}))
+    former, until_now = ({at: value for at, value in TICKS.items() if at < end} for end in (6_000, 12_000))
+    on_wall = ("other", WALL_KEY[1])
+    for ours, theirs, are_equal in ((former, {}, True), (until_now, {}, False), (former, {5_000: 5 / 7}, False)):
+        host = Found(
+            {HOST_KEY: TICKS, ("other", HOST_KEY[1]): ours}, {HOST_KEY: TICKS, ("other", ()): ours}, HOST.alerts
+        )
+        wall = Found({WALL_KEY: TICKS, on_wall: theirs} if theirs else WALL.history, WALL.window, WALL.alerts)
+        assert (list(case.known_to(host, wall).of_history(host, wall)) == []) == are_equal
+
+
 def test_a_series_under_other_labels_is_found() -> None:
     wall = board(("load", (("core", "0"), ("host", "web-1"))), TICKS, ON_WALL)
     found = differences(wall=wall)
