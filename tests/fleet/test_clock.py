@@ -108,6 +108,15 @@ def test_the_shift_so_far_is_assumed_of_a_host_that_does_not_say_its_time() -> N
     assert (silent.is_known, silent.shift_ms) == (True, 0)
 
 
+def test_what_the_clock_of_a_host_shows_is_known_once_it_is_compared() -> None:
+    clock = HostClock(1000, 5000)
+    # No time of the host is later than this.
+    assert clock.shown_ms(100.0) == 96_000
+    compare(clock, 4.2, 4.3)
+    clock.delay_ms = 1000
+    assert clock.shown_ms(100.0) == 95_800
+
+
 def test_short_intervals_have_narrower_limits() -> None:
     assert compared(0.04, 0.04, interval_ms=100, every_s=1.0).shift_ms == 0
     assert compared(0.06, 0.06, 0.06, interval_ms=100).shift_ms == 100

@@ -881,6 +881,22 @@ def test_ticks_that_come_again_at_other_instants_are_read_again_with_the_series_
     assert start_ms == (round((first + 1) * 1000) if is_moved else newest_ms)
 
 
+def test_after_an_interruption_the_newest_tick_is_read_again_too() -> None:
+    """A series may have left since it was made; the clock of the host is behind, and its ticks are delayed."""
+    wall, host = followed(ahead_s=-0.4)
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    for _ in range(5):
+        wall.tick()
+        host.beat()
+    wall.time += 0.55
+    host.host.clock.delay_ms = 2000
+    for ago in range(3, -1, -1):
+        host.tick(wall.time - ago, 1)
+    [(_, end_ms)] = host.host.holes
+    assert end_ms > host.host.ticked_ms == round(wall.due * 1000)
+
+
 def test_what_a_wall_missed_while_it_was_down_is_read_although_a_window_has_it() -> None:
     """The window has only the series that the host has by then."""
     wall = Wall()

@@ -88,6 +88,16 @@ class HostClock:
         """By how many seconds the host's clock is ahead of the wall's; 0 if that does not matter or is not known."""
         return -round(self.behind_s, 1) if abs(self.behind_s) >= MATTERS_S else 0.0
 
+    def shown_ms(self, now: float) -> int:
+        """Return the time that the host's clock shows, in milliseconds; up to an interval more if it is not compared.
+
+        Args:
+            now: the wall's time, POSIX seconds.
+        """
+        if not self._compared:
+            return round(now * 1000) - self.offset_ms + self._interval_ms
+        return round((now - self.behind_s) * 1000)
+
     def compare(self, behind_s: float, arrived: float) -> None:
         """Take a comparison.
 

@@ -555,7 +555,7 @@ class Follower:
         if not host.ticked_ms:
             return
         if not before or arrived - before > INTERRUPTED_INTERVALS * host.interval_ms / 1000 + INTERRUPTED_S:
-            now_ms = round(self._now() * 1000) - host.clock.shift_ms
+            now_ms = host.clock.shown_ms(self._now())
             start_ms = host.ticked_ms if time_ms > host.moved_ms else time_ms - host.interval_ms
             self._add_hole(host, start_ms, max(time_ms, now_ms))
         elif time_ms - host.ticked_ms > 1.5 * host.interval_ms:
