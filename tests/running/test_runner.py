@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tickboard.history.answers import Question
 from tickboard.history.options import HistoryOptions
 from tickboard.hub import readers
 from tickboard.hub.hub import Hub
+from tickboard.metrics.late import Amendment
 from tickboard.metrics.registry import Registry
 from tickboard.running import runner as runner_module
 from tickboard.running.announcer import Announcer
@@ -566,6 +567,29 @@ async def test_values_that_a_host_sends_after_the_tick_of_a_wall_are_sent_to_vie
     publishing.cancel()
     [column] = [one.column for one in bench.registry.series if one.metric.name == "load"]
     assert [bench.engine.window.row(seq)[column] for seq in seqs] == [bench.ticks[seq - 1].time for seq in seqs]
+
+
+async def test_values_that_come_late_are_recorded_however_long_the_steps_of_that_take(tmp_path: Path) -> None:
+    bench = Bench(interval_ms=400)
+    recorder = TickRecorder.open(HistoryOptions(str(tmp_path / "ticks.sqlite")), bench.hub.problems)
+    assert recorder is not None
+    bench.recorder = recorder
+    amend, amended_at = recorder.amend, list[float]()
+
+    def slowly(engine: Engine, amended: Sequence[Amendment], interval_ms: int) -> Iterator[None]:
+        time.sleep(interval_ms / 2000)
+        yield
+        amended_at.extend(bench.ticks[each.first - 1].time for each in amended)
+        yield from amend(engine, amended, interval_ms)
+
+    recorder.amend = slowly  # type: ignore[method-assign]
+    publishing = asyncio.create_task(publish_after(bench.follow(), bench.interval_ms, 0.12))
+    await bench.run(lambda: len(amended_at) >= 3)
+    publishing.cancel()
+    start_ms, end_ms = (round(each * 1000) for each in (amended_at[0], bench.ticks[-1].time))
+    [load] = recorder.history.read(Question(("load",), start_ms, end_ms, 100)).series
+    assert not np.isnan(load.avg).any()
+    await recorder.close()
 
 
 async def test_values_of_hosts_that_cannot_be_collected_are_reported_and_ticks_go_on() -> None:

@@ -185,17 +185,19 @@ class Runner:
             fleet: the hosts.
             due: the tick's instant, POSIX seconds.
         """
-        left_s = due + self._interval_s / 2 - time.time()
         pause_s = AMEND_S
-        with contextlib.suppress(TimeoutError):
-            # The clock may have been set back.
-            async with asyncio.timeout(min(left_s, self._interval_s / 2)):
-                while True:
+        # The clock may have been set back.
+        end = time.monotonic() + min(due + self._interval_s / 2 - time.time(), self._interval_s / 2)
+        while True:
+            try:
+                async with asyncio.timeout(end - time.monotonic()):
                     await fleet.late()
                     await asyncio.sleep(pause_s)
-                    pause_s *= 2
-                    fleet.follower.amend()
-                    await self._amend()
+            except TimeoutError:
+                return
+            pause_s *= 2
+            fleet.follower.amend()
+            await self._amend()
 
     async def _amend(self) -> None:
         """Send viewers what has changed in earlier ticks, and record it."""
