@@ -306,7 +306,7 @@ export default function HostsKiosk() {
       .filter(({ limit }) => limit > 0)
       .map(({ title }) => title);
   return (
-    <main class="wall" data-cells={laidOut().size.name}>
+    <main class="wall" data-cells={laidOut().size.name} style={{ "--height": `${laidOut().size.height}rem` }}>
       <Head />
       <HostsBand />
       <div class="wall-field" ref={field}>
@@ -324,7 +324,7 @@ export default function HostsKiosk() {
       </div>
       <footer class="wall-foot">
         <span>
-          {`Each cell is a host, in its fixed place; the number is its value nearest to a limit, in % (${columns().join(", ")}); from 80 % of the limit on, the cell says which`}
+          {`Each cell is a host, in its fixed place; the number is its value nearest to a limit, in % (${columns().join(", ")}); from 80 % on, the cell says which`}
         </span>
         <span class="wall-scale" aria-hidden="true">
           half of a limit

@@ -51,7 +51,7 @@ function rolesOf(hosts: readonly Placed[]): Map<string, string[]> {
   return new Map([...found].sort(([, one], [, other]) => other.length - one.length));
 }
 
-/** A size of cells: the least width, and the height, which the style sheet has too, in rem. */
+/** A size of cells: the least width, and the height, in rem. */
 export interface CellSize {
   name: "named" | "number" | "dot";
   width: number;
@@ -59,6 +59,8 @@ export interface CellSize {
 }
 
 const SIZES: readonly CellSize[] = [
+  { name: "named", width: 30, height: 9 },
+  { name: "named", width: 20, height: 6 },
   { name: "named", width: 11, height: 3.25 },
   { name: "number", width: 2.875, height: 1.8125 },
   { name: "dot", width: 1.625, height: 1 },
