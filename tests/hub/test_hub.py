@@ -677,15 +677,25 @@ def test_what_is_published_does_not_describe_the_board(bench: Bench) -> None:
 # --- series and metrics from outside ---
 
 
-@either_way
-def test_late_samples_are_sent_after_the_next_tick_to_viewers_of_that_metric(direct: bool) -> None:
-    bench = Bench()
+def start_late(bench: Bench) -> None:
+    """Make five ticks, and the series ``g``, whose samples come late."""
     bench.tick(4)
     send_late(bench, "g", 1, 4.0)
     bench.tick()
-    viewer = bench.join(direct=direct, selectors=["g"])
-    other = bench.join(direct=direct, selectors=["value"])
-    viewer.take(), other.take()
+
+
+def late_and_other(bench: Bench, direct: bool) -> tuple[Inbox, Inbox]:
+    """Return a viewer of the series whose samples come late, and one of another series."""
+    start_late(bench)
+    viewers = bench.join(direct=direct, selectors=["g"]), bench.join(direct=direct, selectors=["value"])
+    for viewer in viewers:
+        viewer.take()
+    return viewers
+
+
+@either_way
+def test_late_samples_are_sent_after_the_next_tick_to_viewers_of_that_metric(bench: Bench, direct: bool) -> None:
+    viewer, other = late_and_other(bench, direct)
     send_late(bench, "g", 7, 2.5)
     bench.tick()
     tick, amended = viewer.take()
@@ -700,14 +710,8 @@ def test_late_samples_are_sent_after_the_next_tick_to_viewers_of_that_metric(dir
 
 
 @either_way
-def test_late_samples_can_be_sent_before_the_next_tick_and_are_not_sent_again(direct: bool) -> None:
-    bench = Bench()
-    bench.tick(4)
-    send_late(bench, "g", 1, 4.0)
-    bench.tick()
-    viewer = bench.join(direct=direct, selectors=["g"])
-    other = bench.join(direct=direct, selectors=["value"])
-    viewer.take(), other.take()
+def test_late_samples_can_be_sent_before_the_next_tick_and_are_not_sent_again(bench: Bench, direct: bool) -> None:
+    viewer, other = late_and_other(bench, direct)
     # The newest tick, too, which has the seq 5 and the time 4.
     for value, time in ((7, 2.5), (8, 4.0)):
         send_late(bench, "g", value, time)
@@ -740,15 +744,8 @@ def test_what_is_amended_before_the_next_tick_is_no_tick_that_a_slow_viewer_skip
     assert messages[-1]["skipped"] == 2
 
 
-def late_values_of_two(bench: Bench) -> None:
-    """Make ticks of a metric whose samples come late, and of another one."""
-    bench.tick(4)
-    send_late(bench, "g", 1, 4.0)
-    bench.tick()
-
-
 def test_late_samples_wait_for_the_next_tick_while_metrics_appear(bench: Bench) -> None:
-    late_values_of_two(bench)
+    start_late(bench)
     viewer = bench.join(selectors=["g"])
     viewer.take()
     send_late(bench, "g", 8, 4.0)
@@ -763,7 +760,7 @@ def test_late_samples_wait_for_the_next_tick_while_metrics_appear(bench: Bench) 
 def test_late_samples_that_not_all_viewers_have_yet_are_sent_before_the_next_ones(
     bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late_values_of_two(bench)
+    start_late(bench)
     monkeypatch.setattr(hub_module, "SLICE", 1)
     viewers = [bench.join(direct=direct, selectors=["g"]) for _ in range(3)]
     for viewer in viewers:
@@ -780,7 +777,7 @@ def test_late_samples_that_not_all_viewers_have_yet_are_sent_before_the_next_one
 def test_a_viewer_that_subscribes_while_late_samples_are_sent_misses_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late_values_of_two(bench)
+    start_late(bench)
     monkeypatch.setattr(hub_module, "SLICE", 1)
     first, second, other = (bench.join(selectors=[name]) for name in ("g", "g", "value"))
     for viewer in (first, second, other):
@@ -803,7 +800,7 @@ def test_late_samples_that_cannot_be_encoded_do_not_stop_the_next_tick(bench: Be
         def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
             raise ValueError(seq)
 
-    late_values_of_two(bench)
+    start_late(bench)
     viewer = bench.join(encoding=Failing(), selectors=["g"])
     viewer.take()
     send_late(bench, "g", 8, 4.0)
@@ -816,9 +813,7 @@ def test_late_samples_that_cannot_be_encoded_do_not_stop_the_next_tick(bench: Be
 @pytest.mark.parametrize("early", [False, True])
 def test_a_viewer_that_may_have_missed_an_amended_tick_gets_the_whole_window_again(early: bool) -> None:
     bench = Bench()
-    bench.tick(4)
-    send_late(bench, "g", 1, 4.0)
-    bench.tick()
+    start_late(bench)
     resumed = Position("e", 5)
     assert bench.join(since=resumed).take()[-1].get("resumed")
     send_late(bench, "g", 7, 2.5)

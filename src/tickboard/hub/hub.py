@@ -26,9 +26,9 @@ from tickboard.hub.readers import SLICE, AlertReaders
 from tickboard.hub.shown_board import Describe, ShownBoard
 from tickboard.hub.traffic import Traffic
 from tickboard.hub.viewer import STALLED_S, Viewer
-from tickboard.metrics.late import Amendment
+from tickboard.metrics.late import Amendment, amended_rows
 from tickboard.metrics.selection import STEP_COST, Selection
-from tickboard.metrics.window import Floats, Window, widened
+from tickboard.metrics.window import Floats, widened
 from tickboard.problems import Problems, Quiet, described
 from tickboard.wire import ProblemList, encode
 
@@ -487,16 +487,3 @@ class Hub:
         if changes is not None:
             return Frame.text(encode(changes))
         return audience.encoding.describe(audience.selection, audience.layout, epoch)
-
-
-def amended_rows(amended: Sequence[Amendment], window: Window, newest: int) -> list[tuple[int, float, Floats]]:
-    """Return the late values of ticks up to `newest`, as seq, time and row; NaN in a row: unchanged."""
-    if not amended:
-        return []
-    rows: dict[int, Floats] = {}
-    times = window.times()
-    for each in amended:
-        for seq in range(max(each.first, window.oldest), min(each.last, newest) + 1):
-            row = rows.setdefault(seq, np.full(window.width, np.nan))
-            row[each.columns] = window.row(seq)[each.columns]
-    return [(seq, float(times[seq - window.oldest]), rows[seq]) for seq in sorted(rows)]

@@ -1,12 +1,13 @@
 """Late samples: those that changed earlier ticks, and those that were dropped."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tickboard.metrics.window import Floats
+from tickboard.metrics.window import Floats, Window
 
 Columns = NDArray[np.intp]
 
@@ -89,6 +90,19 @@ class Amendment(Struct, frozen=True, eq=False):
     last: int
     columns: Columns
     recalled: bool = False
+
+
+def amended_rows(amended: Sequence[Amendment], window: Window, newest: int) -> list[tuple[int, float, Floats]]:
+    """Return the late values of ticks up to `newest`, as seq, time and row; NaN in a row: unchanged."""
+    if not amended:
+        return []
+    rows: dict[int, Floats] = {}
+    times = window.times()
+    for each in amended:
+        for seq in range(max(each.first, window.oldest), min(each.last, newest) + 1):
+            row = rows.setdefault(seq, np.full(window.width, np.nan))
+            row[each.columns] = window.row(seq)[each.columns]
+    return [(seq, float(times[seq - window.oldest]), rows[seq]) for seq in sorted(rows)]
 
 
 def instant(time: float) -> str:

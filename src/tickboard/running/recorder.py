@@ -25,9 +25,8 @@ from tickboard.history.layout import Layout, milliseconds
 from tickboard.history.options import HistoryOptions
 from tickboard.history.store import History
 from tickboard.hub.encodings import whole
-from tickboard.hub.hub import amended_rows
 from tickboard.metrics.earlier import EarlierTicks
-from tickboard.metrics.late import Amendment, LateRows, LateSamples
+from tickboard.metrics.late import Amendment, LateRows, LateSamples, amended_rows
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.series import Series
 from tickboard.metrics.window import widened
