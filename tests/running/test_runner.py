@@ -610,6 +610,33 @@ async def test_values_of_hosts_that_cannot_be_collected_are_reported_and_ticks_g
     assert seen[1] is None
 
 
+async def test_a_wall_makes_up_for_the_ticks_that_it_missed_even_if_late_values_cannot_be_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(interval_ms=20)
+    bench.follow()
+    bench.registry.gauge("value").set(1)
+
+    def broken(_: Sequence[Amendment]) -> Iterator[None]:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(bench.hub, "amend", broken)
+    stopped = False
+
+    def stop() -> bool:
+        nonlocal stopped
+        if len(bench.ticks) >= 3 and not stopped:
+            stopped = True
+            bench.engine.intake.fill(np.array([0]), np.array([bench.ticks[-1].time]), np.array([[7.0]]))
+            time.sleep(bench.interval_ms / 1000 * 20)
+        return len(bench.ticks) > 30
+
+    seen = bench.seen(f"{runner_module.HOSTS} that come late")
+    await bench.run(stop)
+    assert any(seen)
+    assert set(np.round(np.diff(bench.engine.window.times()) * 1000).tolist()) == {bench.interval_ms}
+
+
 async def test_a_wall_makes_up_for_the_ticks_that_it_missed_with_empty_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,10 @@ class Runner:
                 missed = self._tick_schedule.missed(self._engine.last_time, due) - 1
             await self._wait_for_samplers(last_due, due)
             if self._fleet is not None:
+                if missed:
+                    with amending.reported():
+                        # Before the ticks that it changes leave the window.
+                        await self._amend()
                 with padding.reported():
                     await self._pad(due, missed)
                 await self._fleet.wait(due)
@@ -211,10 +215,8 @@ class Runner:
 
     async def _pad(self, due: float, missed: int) -> None:
         """Make empty ticks for the instants before one that were missed: hosts have their values, which come late."""
-        if self._engine.last_time is None or not missed:
+        if self._engine.last_time is None:
             return
-        # Before the ticks that it changes leave the window.
-        await self._amend()
         for number in range(min(missed, MAX_PADDED), 0, -1):
             instant = round(due * 1000 - number * self._interval_ms) / 1000
             if instant <= self._engine.last_time:
