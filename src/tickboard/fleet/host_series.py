@@ -40,7 +40,7 @@ UP = MetricInfo("host_up", "Hosts that are up", "", "gauge", [HOST], 0, 1)
 MAX_NOTE = 500
 """The most characters of a note."""
 
-IN_A_CIRCLE = "it follows this wall, itself or through others, and what comes back is left out: end that, or this"
+IN_A_CIRCLE = "it follows this wall, directly or through others, so its copy is left out: let only one follow the other"
 """Why a series is refused that its host has from walls that follow each other."""
 
 NOT_SHOWN, NOT_FILLED, RENAMED, LABELS = "not shown", "not filled", "renamed", "labels"
