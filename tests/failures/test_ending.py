@@ -53,6 +53,10 @@ class Listener:
         await asyncio.sleep(600)
 board.add_source(Listener())
 """,
+    "a function that runs at the end, for a while": """
+print("it hangs", flush=True)
+atexit.register(time.sleep, 4)
+""",
 }
 """Parts that hang, and do not keep the program from exiting cleanly."""
 

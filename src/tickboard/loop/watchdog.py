@@ -37,12 +37,12 @@ STATUS = 1
 
 
 class Watchdog:
-    """Watches the loop that it is started in. Call `start`, and `leave` from a signal handler.
+    """Watches the loop that it is started in. Call `start`, and `leave` and `hurry` from a signal handler.
 
     Args:
         blocked_s: seconds after which a loop that does not run is reported.
         end_s: seconds that the program has to end.
-        end_now_s: the same, after `leave` was called twice.
+        end_now_s: the same, after `hurry`.
         leave_now: ends the program with an exit status.
     """
 
@@ -69,9 +69,13 @@ class Watchdog:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def leave(self) -> None:
-        """Give the program `end_s` to end, from the first call; `end_now_s` from the second."""
-        left_s = self._end_s if self._deadline is None else self._end_now_s
-        self._deadline = min(self._deadline or float("inf"), time.monotonic() + left_s)
+        """Give the program `end_s` to end, from the first call."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._end_s
+
+    def hurry(self) -> None:
+        """Give the program only `end_now_s` to end: somebody has asked again."""
+        self._deadline = min(self._deadline or float("inf"), time.monotonic() + self._end_now_s)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         self._beaten = time.monotonic()

@@ -35,7 +35,7 @@ WAIT_S = 1.0
 """How long to wait for room, once. After that, text is dropped until writing works again."""
 
 FINISH_S = 1.0
-"""How long the program waits at its end for the remaining text to be written."""
+"""How long the program waits at its end for the remaining text of a stream to be written."""
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

@@ -215,7 +215,10 @@ class Program(Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to shut down; the watchdog ends the program if something hangs."""
-        self._watchdog.leave()
+        if self.should_exit:
+            self._watchdog.hurry()
+        else:
+            self._watchdog.leave()
         super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
