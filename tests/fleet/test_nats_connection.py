@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -88,6 +90,18 @@ async def test_messages_arrive_in_order_with_their_reply_subject(server: NatsSer
     assert (link.nats.counts.sent, link.nats.counts.received) == (2, 2)
     assert link.states == [True, False]
     assert not link.problems
+
+
+async def test_the_server_has_the_subscriptions_when_a_connection_begins_and_the_messages_after_a_flush() -> None:
+    with nats_server("trace: true") as server:
+        link = Link(server.url)
+        link.take("a")
+        async with running(link):
+            link.nats.publish("b", b"")
+            assert await link.nats.flush(GUARD_S)
+            traced = re.findall(r"<<- \[(SUB|PUB|PING)", server.output())
+    # The client asks once for itself.
+    assert [each for each, _ in itertools.groupby(traced)][:5] == ["PING", "SUB", "PING", "PUB", "PING"]
 
 
 async def test_a_connection_without_echo_receives_what_others_send(server: NatsServer) -> None:

@@ -1,5 +1,9 @@
-"""The NATS client of `tickboard.fleet.nats_attempts`: it never sends a login in clear text where TLS is wanted."""
+"""The NATS client of `tickboard.fleet.nats_attempts`.
 
+It never sends a login in clear text where TLS is wanted, and its `flush` means what it says.
+"""
+
+import asyncio
 from typing import Any
 
 from nats.aio.client import Client
@@ -35,3 +39,13 @@ class FleetClient(Client):
             elif info.get("tls_required"):
                 raise NeedsTlsError
         await super()._process_info(info, initial_connection)
+
+    async def flush(self, timeout: int = 10) -> None:  # noqa: ASYNC109  # the client's own
+        """Wait until the server has been sent everything, and has answered; nats-py's own question overtakes the rest.
+
+        Args:
+            timeout: how many seconds to wait for the answer.
+        """
+        # It swallows a cancellation.
+        await asyncio.shield(self._flush_pending(force_flush=True))
+        await super().flush(timeout)
