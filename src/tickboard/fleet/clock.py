@@ -56,6 +56,7 @@ class HostClock:
     Attributes:
         offset_ms: how much of the shift is for the difference of the clocks.
         delay_ms: how much of it is for ticks that come later than other messages.
+        behind_s: how many seconds the host's clock is behind the wall's; 0 if it has not been compared.
         is_known: whether the shift is right, as far as is known. It is not while the host's clock or the wall's may
             have been set.
     """
@@ -66,6 +67,7 @@ class HostClock:
         self._compared: deque[tuple[float, float]] = deque()
         self.offset_ms = shift_ms
         self.delay_ms = 0
+        self.behind_s = 0.0
         self.is_known = False
         # How many ticks in a row came late, since when, and how many early enough for a shorter delay.
         self._late = self._early = 0
@@ -77,11 +79,6 @@ class HostClock:
     def shift_ms(self) -> int:
         """Milliseconds to add to a host's time."""
         return self.offset_ms + self.delay_ms
-
-    @property
-    def behind_s(self) -> float:
-        """How many seconds the host's clock is behind the wall's; 0 if it has not been compared."""
-        return min((behind_s for _, behind_s in self._compared), default=0.0)
 
     @property
     def ahead_s(self) -> float:
@@ -109,6 +106,7 @@ class HostClock:
         compared.append((arrived, behind_s))
         while compared[0][0] < arrived - COMPARED_S:
             compared.popleft()
+        self.behind_s = min([each for _, each in compared])
         length_ms = self._interval_ms
         late_ms, early_ms = wait_ms(length_ms), min(EARLY_MS, 0.3 * length_ms)
         behind_ms = self.behind_s * 1000
@@ -151,6 +149,7 @@ class HostClock:
     def doubt(self) -> None:
         """Forget all comparisons, since the host's clock or the wall's may have been set."""
         self._compared.clear()
+        self.behind_s = 0.0
         self.is_known = False
         self._late = self._early = 0
 
