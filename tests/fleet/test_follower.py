@@ -494,8 +494,45 @@ def test_two_hosts_of_one_name_are_told_apart_and_the_second_waits_until_the_fir
     wall.tick()
     assert wall.values(KEY)[-1] == 2
     assert (wall.info("web-1").problem, wall.info("web-1").address) == ("", "http://b")
-    host.introduce()
+    # The first one was only paused: its connection has lasted, so it does not introduce itself again.
+    host.beat()
+    assert "another host has its name: give one of them another name (http://a:3000)" in wall.info("web-1").problem
+    for _ in range(5):
+        wall.tick()
+        host.beat()
+    host.tick(wall.due + 1, 3)
+    wall.tick()
+    assert wall.values(KEY)[-1] == 3
+    assert (wall.info("web-1").state, wall.info("web-1").problem) == ("live", "")
+
+
+@pytest.mark.parametrize("interval_ms", [1000, 10_000])
+def test_that_another_host_has_the_name_is_noted_while_that_one_is_heard(interval_ms: int) -> None:
+    wall, host = followed()
+    other = FakeHost(wall, id="other", link=FakeLink("nats://b", "nats"), interval_ms=interval_ms)
+    other.introduce()
+    noted_s = max(3, 3 * interval_ms // 1000)
+    for second in range(noted_s + 1):
+        assert wall.info("web-1").problem, second
+        wall.tick()
+        host.beat()
+    assert not wall.info("web-1").problem
+    other.beat()
     assert "another host has its name" in wall.info("web-1").problem
+
+
+def test_a_host_that_was_forgotten_and_was_only_paused_comes_back() -> None:
+    wall, host = followed()
+    for _ in range(5):
+        wall.tick()
+    assert wall.info("web-1").state == "gone"
+    wall.follower.forget("web-1")
+    wall.tick()
+    assert wall.follower.hosts == {}
+    host.beat()
+    host.tick(wall.due + 1, 4)
+    wall.tick()
+    assert (wall.info("web-1").state, wall.values(KEY)[-1]) == ("live", 4)
 
 
 def test_a_host_says_that_another_process_wants_its_name() -> None:

@@ -3,7 +3,9 @@
 import signal
 from pathlib import Path
 
-from tests.fleet.real_walls import WINDOW, running
+import httpx
+from tests.fleet.real_walls import BOARD, INTERVAL_MS, WINDOW, running
+from tests.serving import serve, wait_for
 
 
 def test_the_ticks_of_hosts_are_those_of_the_wall(tmp_path: Path) -> None:
@@ -77,3 +79,38 @@ def test_a_wall_that_is_killed_reads_from_its_hosts_what_it_missed(tmp_path: Pat
         walls.hosts["b"].start()
         walls.wait_for_ticks("b", 5)
         walls.wait_until_equal("b", start)
+
+
+def test_a_host_that_was_forgotten_while_it_was_paused_comes_back(tmp_path: Path) -> None:
+    with running(tmp_path, "a") as walls:
+        walls.wait_for_ticks("a", 1)
+        walls.hosts["a"].send(signal.SIGSTOP)
+        walls.wait_for_state("a", "gone")
+        httpx.delete(f"{walls.wall.url}/api/hosts/a").raise_for_status()
+        walls.hosts["a"].send(signal.SIGCONT)
+        walls.wait_for_state("a", "live")
+        walls.wait_for_ticks("a", 1)
+
+
+def test_the_name_goes_back_to_a_host_that_was_paused_when_the_other_one_ends(tmp_path: Path) -> None:
+    file = tmp_path / "board.py"
+    file.write_text(BOARD.replace("NAME", "a"))
+    with (
+        serve("run", str(file)) as one,
+        serve("run", str(file)) as two,
+        serve("follow", one.url, two.url, "--interval", str(INTERVAL_MS)) as wall,
+    ):
+
+        def followed() -> tuple[str, str]:
+            [host] = wall.json("/api/hosts")["hosts"]
+            return host["address"], host["state"]
+
+        wait_for(lambda: len(wall.json("/api/hosts")["hosts"]) == 1 and followed()[1] == "live", wall.output)
+        first, second = (one, two) if followed()[0] == one.url else (two, one)
+        first.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_for(lambda: followed() == (second.url, "live"), wall.output)
+        finally:
+            first.process.send_signal(signal.SIGCONT)
+        second.process.kill()
+        wait_for(lambda: followed() == (first.url, "live"), wall.output)

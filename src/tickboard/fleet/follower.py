@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite, isnan
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.errors import InputError, LiveHostError
@@ -29,7 +30,7 @@ from tickboard.fleet.late_batches import LateBatch
 from tickboard.fleet.late_values import LateValues
 from tickboard.fleet.link import Link
 from tickboard.fleet.listing import HostListing
-from tickboard.fleet.messages import PROTOCOL, check_name, possible_interval_ms
+from tickboard.fleet.messages import PROTOCOL, check_name, gone_s, possible_interval_ms
 from tickboard.fleet.wall_clock import WallClock
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.placement import MAX_LATE
@@ -57,6 +58,20 @@ MAX_AHEAD_S = 100 * 365 * 86_400.0
 LIMIT, PROTOCOL_NOTE, TWICE, CONTESTED = "hosts", "protocol", "twice", "contested"
 INTERVAL, DELAY = "interval", "delay"
 CLOCK, TICK_TIMES = "clock", "times of ticks"
+
+
+class _Waiting(Struct):
+    """A link that leads to no host of the wall now, for as long as nothing is heard through it.
+
+    Attributes:
+        about: the host that it leads to.
+        heard: when that was last heard from, by the follower's clock.
+        is_noted: whether the host that has its name says that there is another.
+    """
+
+    about: About
+    heard: float
+    is_noted: bool = False
 
 
 class Follower:
@@ -107,8 +122,8 @@ class Follower:
         self._clock = elapsed
         self._own_clock = WallClock(elapsed, interval_ms / 1000)
         self._of_link: dict[Link, FollowedHost] = {}
-        # Links to hosts whose names others have, or for which there is no room.
-        self._twice: dict[Link, About] = {}
+        # Links to hosts whose names others have, for which there is no room, or that were forgotten.
+        self._waiting: dict[Link, _Waiting] = {}
         self._next_ms = 0
         self._awaited: set[str] = set()
         self._late = LateValues()
@@ -183,9 +198,9 @@ class Follower:
 
     def heard(self, link: Link, seq: int, alerts: int, clock: float) -> None:
         """Take a sign of life."""
-        if link in self._twice:
+        if (waiting := self._waiting.get(link)) is not None:
             # The host that had the name may be gone.
-            self.introduced(link, self._twice[link])
+            self.introduced(link, waiting.about)
         host = self._of_link.get(link)
         if host is None or host.state == "left":
             return
@@ -215,13 +230,13 @@ class Follower:
 
     def said_bye(self, link: Link) -> None:
         """Take note that a host ends on purpose."""
-        self._end_twice(link)
+        self._end_waiting(link)
         if (host := self._of_link.get(link)) is not None:
             self._set_state(host, "left", self._now())
 
     def lost(self, link: Link, why: str) -> None:
         """Take note that a host cannot be reached."""
-        self._end_twice(link)
+        self._end_waiting(link)
         if (host := self._of_link.get(link)) is not None:
             if host.why != why:
                 host.why = why
@@ -350,32 +365,49 @@ class Follower:
             host.link = None
             self._set_state(host, "left", self._now())
             self.on_change(host)
-        if link in self._twice and self._twice[link].name != about.name:
-            self._end_twice(link)
+        if link in self._waiting and self._waiting[link].about.name != about.name:
+            self._end_waiting(link)
         host = self.hosts.get(about.name)
         if host is not None and host.link is not None and host.state == "live":
-            self._twice[link] = about
+            self._waiting[link] = _Waiting(about, self._own_clock.elapsed(), is_noted=True)
             self.listing.end_unknown(link)
             same = host.about is not None and host.about.id == about.id
             why = "it is followed twice" if same else "another host has its name: give one of them another name"
             self.note(host, TWICE, f"{why} ({link.address})")
             return None
-        self._end_twice(link)
+        self._end_waiting(link)
         if host is None and (host := self._new_host(about.name)) is None:
-            self._twice[link] = about
+            self._waiting[link] = _Waiting(about, self._own_clock.elapsed())
             return None
-        if host.link is not None:
-            del self._of_link[host.link]
+        self._wait_for(host)
         host.link, host.doubted = link, self._own_clock.elapsed()
         self._of_link[link] = host
         self.listing.end_unknown(link)
         return host
 
-    def _end_twice(self, link: Link) -> None:
-        """Note that a link no longer leads to a host whose name another has."""
-        about = self._twice.pop(link, None)
-        if about is not None and (host := self.hosts.get(about.name)) is not None:
+    def _wait_for(self, host: FollowedHost) -> None:
+        """Take a host's link away, and wait until something is heard through it."""
+        if host.link is not None and host.about is not None:
+            del self._of_link[host.link]
+            self._waiting[host.link] = _Waiting(host.about, host.heard)
+
+    def _end_waiting(self, link: Link) -> None:
+        """Wait no longer for what a link led to."""
+        if (waiting := self._waiting.pop(link, None)) is not None:
+            self._end_note(waiting)
+
+    def _end_note(self, waiting: _Waiting) -> None:
+        """Remove the note that a host's name is there twice. Another link with the name repeats it when it is heard."""
+        if waiting.is_noted and (host := self.hosts.get(waiting.about.name)) is not None:
             self.note(host, TWICE, "")
+        waiting.is_noted = False
+
+    def _check_waiting(self) -> None:
+        """Remove notes about hosts that are gone."""
+        now = self._own_clock.elapsed()
+        for waiting in self._waiting.values():
+            if waiting.is_noted and now - waiting.heard > gone_s(possible_interval_ms(waiting.about.interval_ms)):
+                self._end_note(waiting)
 
     def _describe(self, host: FollowedHost, about: About) -> None:
         """Take a host's description, and note what is wrong with it."""
@@ -401,8 +433,7 @@ class Follower:
     def _remove(self, host: FollowedHost) -> None:
         del self.hosts[host.name]
         self._awaited.discard(host.name)
-        if host.link is not None:
-            self._of_link.pop(host.link, None)
+        self._wait_for(host)
         self._series.remove(host)
         self._columns = None
         self.listing.change_rules()
@@ -594,6 +625,7 @@ class Follower:
         for host in self._left_long_ago:
             self._remove(host)
         self._left_long_ago = []
+        self._check_waiting()
         for host in self.hosts.values():
             if host.early:
                 self._place_early(host)

@@ -124,8 +124,10 @@ class NatsLinks:
 
     def forget(self, name: str) -> None:
         """Forget a host, unless there is none of this name. If it comes back, it is introduced again."""
-        if self._hosts.pop(name, None) is not None:
-            self.calls.lost(name, "the wall has forgotten the host")
+        if (host := self._hosts.pop(name, None)) is not None:
+            why = "the wall has forgotten the host"
+            self.calls.lost(name, why)
+            self._listener.lost(host.link, why)
             self._problems.clear(LIMIT, "there is room again")
 
     def _connection_changed(self, connected: bool) -> None:
