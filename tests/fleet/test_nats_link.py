@@ -397,6 +397,36 @@ async def test_a_process_that_is_restarted_describes_its_series_again(server: Na
     assert [(tick.epoch, tick.seq, tick.fresh) for tick in wall.ticks] == [("e", 1, False), ("f", 1, True)]
 
 
+@pytest.mark.parametrize(
+    ("id", "started", "why"),
+    [
+        ("i", "", "the host was restarted"),
+        ("i", "later", "the host was restarted"),
+        ("j", "", "another process has its name"),
+    ],
+)
+async def test_calls_to_a_process_that_no_longer_has_the_name_are_over(
+    id: str, started: str, why: str, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake(server) as (wall, host), connected(server) as connection:
+        # It is there, and does not answer.
+        connection.subscribe(subject("web-1", "ask", ">"), lambda *_: None)
+        assert await connection.flush(10)
+        for send in (host.about, host.beat):
+            await taken(wall, send)
+        call = asyncio.ensure_future(fetch(wall.links[0], "GET", "/api/board", timeout_s=10))
+        await until(lambda: len(wall.following.calls) == 1)
+        await taken(wall, host.beat)
+        assert len(wall.following.calls) == 1
+        monkeypatch.setattr(messages, "GONE_S", 0.0)
+        monkeypatch.setattr(messages, "GONE_INTERVALS", 0)
+        await taken(wall, host.about)
+        for again in (partial(host.about, id, started=started), partial(host.beat, id, since=6.0)):
+            await taken(wall, again)
+        answer = await call
+    assert (answer.status, why in answer.body.decode()) == (502, True)
+
+
 async def test_the_ticks_after_the_description_of_a_restarted_process_do_not_wait(server: NatsServer) -> None:
     async with fake(server) as (wall, host):
         host.about(layout=1, started="2026-01-01T00:00:00.000Z")

@@ -288,6 +288,8 @@ class _Host:
         self._about: About | None = None
         self._series: SeriesList | None = None
         self._since = self._heard = 0.0
+        # Of the process that receives the calls; 0: unknown.
+        self._called = 0.0
         self._patience_s = gone_s(0)
         self._held: deque[bytes] = deque(maxlen=MAX_HELD)
         self._metrics = metrics
@@ -306,7 +308,12 @@ class _Host:
         """Release the name of a process that ended on purpose: another one may have it at once."""
         self.lose()
         self.id, self._since = "", 0.0
-        self._calls.lost(self.link.name, "the host has ended")
+        self._end_calls("the host has ended")
+
+    def _end_calls(self, why: str) -> None:
+        """End the calls to a process that does not have the name any more."""
+        self._called = 0.0
+        self._calls.lost(self.link.name, why)
 
     def describe(self, about: About, now: float) -> None:
         """Take a description, unless it is of another process than the one that has the name.
@@ -319,6 +326,8 @@ class _Host:
         if about.id != self.id or (self._about is not None and about.started != self._about.started):
             # Layouts may be numbered anew. The next beat says of which process.
             self.lose()
+            if about.id != self.id:
+                self._end_calls("another process has its name")
             self.id, self._since = about.id, 0.0
         self._heard = now
         self._check.interval_ms = possible_interval_ms(about.interval_ms)
@@ -372,12 +381,13 @@ class _Host:
         if beat.id != self.id:
             self.rival(beat.since, "", now)
             return self._lives(now)
-        is_restarted = self._since not in {0.0, beat.since}
-        self._since, self._heard = beat.since, now
-        if is_restarted:
-            # Its layouts are numbered anew.
+        if self._since not in {0.0, beat.since}:
+            # It was restarted: its layouts are numbered anew.
             self.lose()
-            self._calls.lost(self.link.name, "the host was restarted")
+        if self._called not in {0.0, beat.since}:
+            # Its description may have come before.
+            self._end_calls("the host was restarted")
+        self._since, self._called, self._heard = beat.since, beat.since, now
         if self._check.beat(beat, now):
             # The list of series is kept, and so is the number that it has.
             self._decoder = Decoder()
