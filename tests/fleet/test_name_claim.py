@@ -1,6 +1,8 @@
 """Whose a name is: pure rules, with the time as an argument."""
 
-from tickboard.fleet.name_claim import LISTEN_S, NameClaim
+import pytest
+
+from tickboard.fleet.name_claim import CLAIMED_S, LISTEN_S, NameClaim
 
 PATIENCE_S = 3.0
 
@@ -80,3 +82,53 @@ def test_of_two_that_have_the_name_the_later_one_gives_it_up() -> None:
     assert first.look(5)
     assert not second.look(5)
     assert second.look(5 + PATIENCE_S)
+
+
+@pytest.mark.parametrize("later_ms", range(0, 1000, 50))
+@pytest.mark.parametrize("since", [(10, 11), (11, 10)])
+def test_of_two_that_begin_within_a_second_only_one_ever_has_the_name(
+    later_ms: int, since: tuple[float, float]
+) -> None:
+    """Each looks some four times a second, and says a bit more than every second what it wants or has."""
+    claims, said_ms = [claim(each) for each in since], [0, later_ms]
+    on_the_way: list[tuple[int, NameClaim, NameClaim, bool]] = []
+    for now_ms in range(0, 8000, 10):
+        for _, receiver, sender, holds in [each for each in on_the_way if each[0] == now_ms]:
+            receiver.heard(sender.since, now_ms / 1000, holds=holds)
+        for number, began_ms in enumerate((0, later_ms)):
+            mine, other = claims[number], claims[1 - number]
+            if now_ms == began_ms:
+                mine.connected(now_ms / 1000)
+            if now_ms < began_ms or (now_ms - began_ms) % 260:
+                continue
+            mine.look(now_ms / 1000)
+            if now_ms >= said_ms[number]:
+                on_the_way.append((now_ms + 20, other, mine, mine.holds))
+                said_ms[number] += 1000
+        assert not (claims[0].holds and claims[1].holds), now_ms
+    assert claims[0].holds or claims[1].holds
+
+
+def test_of_two_that_wait_the_earlier_one_takes_the_name_and_not_before_it_is_free() -> None:
+    earlier, later = claim(10), claim(11)
+    for each in (earlier, later):
+        each.connected(0)
+        each.heard(5, 0.5, holds=True)
+    for quarter in range(2, 14):
+        now = 0.25 * quarter
+        later.heard(10, now, holds=False)
+        assert not later.look(now)
+        assert not earlier.look(now)
+    assert earlier.look(0.5 + PATIENCE_S)
+    assert not later.look(0.5 + PATIENCE_S)
+    later.said_bye(3.5)
+    assert not later.look(3.5)
+    assert later.look(3.25 + CLAIMED_S)
+
+
+def test_one_that_has_the_name_answers_every_other_and_one_that_wants_it_those_that_came_later() -> None:
+    mine = claim(10)
+    assert [mine.is_before(since) for since in (9, 10, 11)] == [False, False, True]
+    mine.connected(0)
+    assert mine.look(LISTEN_S)
+    assert [mine.is_before(since) for since in (9, 10, 11)] == [True, False, True]

@@ -18,7 +18,7 @@ from tickboard import Board
 from tickboard.errors import InputError
 from tickboard.fleet import nats_connection, publisher
 from tickboard.fleet.caller import Caller
-from tickboard.fleet.messages import Bye, Claim
+from tickboard.fleet.messages import Beat, Bye, Claim
 from tickboard.loop.turns import made_in_turns
 from tickboard.wire import About
 
@@ -212,6 +212,18 @@ async def test_two_hosts_of_one_name(server: NatsServer) -> None:
         await walls.until(lambda: not second.hub.problems)
     titles = [about.title for about in walls.abouts("web-1")]
     assert titles == sorted(titles)
+
+
+async def test_of_two_hosts_that_start_together_only_one_ever_publishes(server: NatsServer) -> None:
+    names = [f"web-{number}" for number in range(6)]
+    boards = [shop(server.url, name, title) for name in names for title in ("First", "Second")]
+    async with listening(server) as walls, serving(*boards):
+        # Each has seen that the other one is there, and where it is.
+        await walls.until(lambda: all(", process " in problem(board, "NATS: name") for board in boards))
+        await walls.until(lambda: all(len(walls.beats(name)) > 2 for name in names))
+        for name in names:
+            assert len({beat.id for beat in walls.of(f"{name}.beat", Beat)}) == 1, name
+            assert len({about.title for about in walls.abouts(name)}) == 1, name
 
 
 async def test_a_host_that_was_killed_is_succeeded_by_the_one_that_waits(server: NatsServer) -> None:

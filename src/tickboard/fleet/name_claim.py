@@ -10,6 +10,9 @@ It takes what was heard and the time, monotonic seconds, as arguments, and sends
 LISTEN_S = 1.0
 """How long a process listens for others before it takes a name."""
 
+CLAIMED_S = 2.0
+"""How long it waits after a claim of an earlier process, which repeats its claim every second until it has the name."""
+
 
 class NameClaim:
     """The claim of this process to its name.
@@ -30,6 +33,8 @@ class NameClaim:
         self.other = ""
         self._patience_s = patience_s
         self._free_at: float | None = None
+        # Until when an earlier process may take the name first.
+        self._claimed_until = 0.0
         self._rival_at: float | None = None
 
     def connected(self, now: float) -> None:
@@ -39,7 +44,7 @@ class NameClaim:
 
     def look(self, now: float) -> bool:
         """Take the name if it is free now; return whether this process has it."""
-        if not self.holds and self._free_at is not None and now >= self._free_at:
+        if not self.holds and self._free_at is not None and now >= max(self._free_at, self._claimed_until):
             self.holds, self._free_at, self.other = True, None, ""
         if self._rival_at is not None and now - self._rival_at >= self._patience_s:
             self._rival_at, self.other = None, ""
@@ -49,6 +54,14 @@ class NameClaim:
     def has_rival(self) -> bool:
         """Whether another process has the name or wants it."""
         return self._rival_at is not None
+
+    def is_before(self, since: float) -> bool:
+        """Return whether this process comes before another one that wants the name, and answers it.
+
+        Args:
+            since: when the other one began to want it, POSIX seconds.
+        """
+        return since != self.since if self.holds else self.since < since
 
     def heard(self, since: float, now: float, *, holds: bool, place: str = "") -> None:
         """Take another process's claim or beat.
@@ -61,9 +74,11 @@ class NameClaim:
         """
         self._rival_at = now
         self.other = place or self.other
-        if (holds and not self.holds) or (since < self.since and holds == self.holds):
+        if holds and (not self.holds or since < self.since):
             self.holds = False
-            self._free_at = now + (self._patience_s if holds else LISTEN_S)
+            self._free_at = now + self._patience_s
+        elif not self.holds and since < self.since:
+            self._claimed_until = now + CLAIMED_S
 
     def said_bye(self, now: float) -> None:
         """Record that the process that has the name has ended."""

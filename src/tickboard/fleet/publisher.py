@@ -135,7 +135,7 @@ class Publisher:
         claim = msgspec.json.decode(content, type=Claim)
         self._heard(claim.since, holds=claim.holds, place=one_line(claim.place, _ID_TEXT))
         mine = self._claim
-        if mine is not None and mine.holds and not claim.holds and claim.since != mine.since:
+        if mine is not None and not claim.holds and mine.is_before(claim.since):
             self._send_claim(mine)
 
     def _take_bye(self, content: bytes) -> None:
@@ -160,7 +160,10 @@ class Publisher:
         while True:
             if self.connection.connected:
                 now = time.monotonic()
-                holds = self._claim.look(now)
+                held, holds = self._claim.holds, self._claim.look(now)
+                if holds and not held:
+                    # Others hear at once that it is taken.
+                    beat_at = now
                 await self._serve(wanted=holds)
                 self._report_rival(self._claim)
                 if holds:
@@ -251,14 +254,14 @@ class Publisher:
             self._problems.report(
                 NAME,
                 f"another process{where} wants to publish as {self._name} too: give one of them another --name",
-                kind="holds",
+                kind=("holds", bool(where)),
             )
         else:
             self._problems.report(
                 NAME,
                 f"another process{where} publishes as {self._name}, so this one does not until that one is gone: "
                 "give one of them another --name",
-                kind="waits",
+                kind=("waits", bool(where)),
             )
 
     @property
