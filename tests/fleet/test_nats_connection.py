@@ -4,14 +4,21 @@ import asyncio
 import contextlib
 import itertools
 import os
+import pty
 import re
 import socket
+import subprocess
+import sys
+import termios
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from fcntl import ioctl
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from tests.nats_servers import NatsServer, nats_server
 from tests.servers import free_port
 
@@ -449,7 +456,89 @@ async def test_a_certificate_of_an_unknown_ca_is_refused_even_without_tls_in_the
             link = Link(server.url.replace("nats:", f"{scheme}:"))
             async with running(link, connect=False):
                 await true(link.problem)
-                assert "cannot be reached over TLS: " in link.problem()
+                assert "give the CA that has signed it with --nats-ca" in link.problem()
+
+
+def save(authority: trustme.CA, file: Path, identity: str = "127.0.0.1", days: int = 1) -> Path:
+    """Write a certificate that is valid until in so many days, and its key."""
+    end = datetime.now(UTC) + timedelta(days)
+    made = authority.issue_cert(identity, not_before=end - timedelta(9), not_after=end)
+    made.private_key_and_cert_chain_pem.write_to_path(str(file))
+    return file
+
+
+def lock(pem: Path, file: Path) -> Path:
+    """Write the key in a file to another one, with a passphrase."""
+    key = serialization.load_pem_private_key(pem.read_bytes(), None)
+    form, encryption = serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, encryption))
+    return file
+
+
+async def test_each_mistake_with_certificates_is_said_in_one_clear_sentence(tmp_path: Path) -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    ca = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    good = save(authority, tmp_path / "good.pem")
+    others_name = save(authority, tmp_path / "name.pem", "nats.example.com")
+    expired = save(authority, tmp_path / "expired.pem", days=-1)
+    unknown = save(other, tmp_path / "unknown.pem")
+    locked, none = lock(good, tmp_path / "locked.pem"), tmp_path / "none.pem"
+    trusts: dict[str, Path] = {"ca": ca}
+    verify, asks = TLS.format(good, ""), TLS.format(good, f'ca_file: "{ca}", verify: true')
+    no_pair = "are not a certificate and its key in PEM, without a passphrase ("
+    cases: list[tuple[str, dict[str, Path], str]] = [
+        ("", trusts, "has no TLS: configure it there, or give its URL with nats:// and no certificates"),
+        (
+            TLS.format(others_name, ""),
+            trusts,
+            "certificate is not valid for '127.0.0.1'",
+        ),
+        (TLS.format(expired, ""), trusts, "has a certificate that is not accepted: certificate has expired"),
+        (TLS.format(unknown, ""), trusts, "local issuer certificate: give the CA that has signed it with --nats-ca"),
+        # With TLS 1.3, the reason may be lost with the connection.
+        (asks, trusts, "--nats-cert"),
+        (asks, trusts | {"certificate": unknown}, "--nats-cert"),
+        (asks, trusts | {"certificate": expired}, "--nats-cert"),
+        (verify, {"ca": good.parent}, f"{good.parent} cannot be used: Is a directory"),
+        (verify, trusts | {"certificate": good, "key": none}, f"{none} cannot be used: No such file or directory"),
+        (verify, trusts | {"certificate": good, "key": unknown}, f"{good} and {unknown} {no_pair}key values mismatch)"),
+        (verify, trusts | {"certificate": good, "key": locked}, f"{good} and {locked} {no_pair}"),
+        (verify, trusts | {"certificate": ca}, f"{ca} and the key in it {no_pair}"),
+    ]
+    for config, files, why in cases:
+        with nats_server(config) as server:
+            link = Link(server.url, files)
+            async with running(link, connect=False):
+                await true(link.problem)
+                assert why in link.problem()
+                assert "_ssl.c" not in link.problem()
+
+
+def test_a_key_with_a_passphrase_asks_for_nothing_in_the_terminal(tmp_path: Path) -> None:
+    good = save(trustme.CA(), tmp_path / "good.pem")
+    locked = lock(good, tmp_path / "locked.pem")
+    main, terminal = pty.openpty()
+    files = ["--nats-cert", str(good), "--nats-key", str(locked)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tickboard", "--port", "0", "--nats", "tls://127.0.0.1:1", *files],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        # It becomes the terminal of the process, which OpenSSL would ask in.
+        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # nothing else runs in it
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while b"without a passphrase" not in shown.replace(b"\r\n", b" "):
+            shown += os.read(main, 4096)
+            assert b"pass phrase" not in shown, shown
+    finally:
+        process.kill()
+        process.wait()
+        os.close(main)
 
 
 async def test_no_login_is_sent_in_clear_text_to_a_server_without_the_tls_that_is_wanted() -> None:
@@ -464,7 +553,7 @@ async def test_no_login_is_sent_in_clear_text_to_a_server_without_the_tls_that_i
         link = Link(f"tls://user:secret@127.0.0.1:{plain.sockets[0].getsockname()[1]}")
         async with running(link, connect=False):
             await true(link.problem)
-            assert "secure connection not available" in link.problem()
+            assert "has no TLS: " in link.problem()
         await true(lambda: said)
     assert not any(said)
 

@@ -28,6 +28,9 @@ CLOSE_S = 1.0
 MAX_SHOWN = 300
 """The most characters of an error that are shown."""
 
+_UNKNOWN_CA = frozenset({18, 19, 20, 21})
+"""OpenSSL's codes of certificates that are self-signed, or signed by nobody who is trusted."""
+
 T = TypeVar("T")
 
 
@@ -147,9 +150,8 @@ class NatsAttempts:
             self._system_tls = self._system_tls or ssl.create_default_context()
             return self._system_tls
         context = _used(options.ca, lambda: ssl.create_default_context(cafile=options.ca))
-        certificate = options.certificate
-        if certificate is not None:
-            _used(certificate, lambda: context.load_cert_chain(certificate, options.key))
+        if options.certificate is not None:
+            _load_certificate(context, options.certificate, options.key)
         return context
 
 
@@ -162,7 +164,37 @@ def _used(file: Path | None, use: Callable[[], T]) -> T:
     try:
         return use()
     except (OSError, ValueError) as error:
-        raise NatsLostError(f"is not tried: {file} cannot be used: {error_text(error)}") from error
+        raise NatsLostError(f"is not tried: {file} cannot be used: {_file_error(error)}") from error
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    """Use a client's certificate and its key.
+
+    Raises:
+        NatsLostError: they cannot be read or used.
+    """
+    for file in filter(None, (certificate, key)):
+        _used(file, lambda file=file: file.open("rb").close())  # type: ignore[misc]
+    try:
+        # A key with a passphrase would ask for it in the terminal.
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise NatsLostError(
+            f"is not tried: {certificate} and {key or 'the key in it'} are not a certificate and its key in PEM, "
+            f"without a passphrase ({_file_error(error)})"
+        ) from error
+
+
+def _file_error(error: OSError | ValueError) -> str:
+    """Return why a file cannot be read or used."""
+    if isinstance(error, ssl.SSLError):
+        return _ssl_error(error)
+    return getattr(error, "strerror", None) or error_text(error)
+
+
+def _ssl_error(error: ssl.SSLError) -> str:
+    """Return what OpenSSL says, without where in its source it says so."""
+    return error.reason.replace("_", " ").lower() if error.reason else error_text(error)
 
 
 def _credentials(file: Path | None) -> "RawCredentials | None":
@@ -216,9 +248,18 @@ def explained(error: Exception, server: NatsAddress) -> str:
         return f"has no room ({text}): raise max_connections in its configuration"
     if lowered == "connection lost":
         # What it says may be lost with the connection.
-        return "has closed the connection as it began: its log says why, for example that max_connections is reached"
+        return (
+            "has closed the connection as it began: its log says why, for example that it wants another certificate "
+            "(--nats-cert), or that max_connections is reached"
+        )
+    if lowered == "secure connection not available":
+        return "has no TLS: configure it there, or give its URL with nats:// and no certificates"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        how = ": give the CA that has signed it with --nats-ca" if error.verify_code in _UNKNOWN_CA else ""
+        return f"has a certificate that is not accepted: {error.verify_message.rstrip('.')}{how}"
     if isinstance(error, ssl.SSLError):
-        return f"cannot be reached over TLS: {text}"
+        why = _ssl_error(error)
+        return f"cannot be reached over TLS: {why}{': check --nats-cert' if 'alert' in why else ''}"
     return f"cannot be reached: {text or type(error).__name__}"
 
 
