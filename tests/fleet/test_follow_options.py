@@ -34,6 +34,7 @@ def test_addresses_may_have_passwords_from_the_environment() -> None:
         (["ftp://web-1"], "'ftp://web-1': give the address"),
         (["http://"], "it has no host"),
         (["http://a:3000", "http://a:3000/"], "http://a:3000 is there twice"),
+        (["http://a:3000/x", "HTTP://A:3000/x"], "http://a:3000/x is there twice"),
         (["http://a?since=5"], "since is an argument"),
         ([5], "give the address of a host"),
         (5, "give the address of a host"),
@@ -58,6 +59,12 @@ def test_hosts_are_followed_on_the_servers_of_one_nats_cluster_too() -> None:
     assert nats_servers(read(hosts=["http://web-1:3000"])) == ()
 
 
+def test_addresses_may_be_separated_by_commas() -> None:
+    options = read(hosts=["http://web-1:3000,http://web-2, HTTPS://web-3/a,b", "nats://a,http://web-4"])
+    urls = ["http://web-1:3000", "http://web-2", "HTTPS://web-3/a,b", "http://web-4"]
+    assert [each.url for each in host_addresses(options)] == urls
+
+
 def test_there_is_a_limit_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_URLS", 2)
     with pytest.raises(InputError, match="3 hosts: follow up to 2 over HTTP"):
@@ -66,7 +73,7 @@ def test_there_is_a_limit_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tokens_are_shown_to_their_own_hosts_alone(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
-    file.write_text("# hosts\n\nhttp://web-1:3000/ one-secret\n\thttps://web-2  two-secret \n")
+    file.write_text("# hosts\n\nHTTP://Web-1:3000/ one-secret\n\thttps://web-2  two-secret \n")
     options = read(hosts=["http://web-1:3000", "https://web-2", "http://web-3"], token_file=str(file))
     assert [each.token for each in host_addresses(options)] == ["one-secret", "two-secret", None]
     assert redacted("one-secret") != "one-secret"
@@ -79,6 +86,11 @@ def test_tokens_are_shown_to_their_own_hosts_alone(tmp_path: Path) -> None:
     [
         (b"http://web-1:3000\n", "line 1: write the address of a host, a space and its token"),
         (b"http://web-1:3000 a b", "line 1"),
+        (
+            "http://web-1:3000 t\u00f6ken".encode(),
+            "line 1: the second word is not a token: tickboard token create prints",
+        ),
+        (b"http://web-3 a", "it has a token for http://web-3, whose URL has a user: remove one of the two"),
         (b"http://web-1:3000 a\nhttp://web-2 b", "it has a token for http://web-2, which is not followed"),
         (
             b"http://web-1:3000 a\nhttp://web-1:3000/ b",
@@ -92,7 +104,7 @@ def test_a_file_of_tokens_that_cannot_be_used_is_named(tmp_path: Path, content: 
     file = tmp_path / "tokens"
     file.write_bytes(content)
     with pytest.raises(InputError) as raised:
-        host_addresses(read(hosts=["http://web-1:3000"], token_file=file))
+        host_addresses(read(hosts=["http://web-1:3000", "http://me:pw@web-3"], token_file=file))
     assert str(raised.value).startswith(str(file))
     assert why in str(raised.value)
 

@@ -24,17 +24,22 @@ def authorized(url: str, headers: Mapping[str, str], token: str | None) -> dict[
     Raises:
         InputError: the token is not one, or there is another credential.
     """
-    has_other = any(name.lower() == "authorization" for name in headers) or _names_a_user(url)
+    has_other = any(name.lower() == "authorization" for name in headers) or names_a_user(url)
     if token is not None and has_other:
         raise InputError("there are two credentials: give token=, or an Authorization header, or a user in the URL")
     if token is None:
         token = "" if has_other else os.environ.get(VARIABLE, "").strip()
         if not token:
             return dict(headers)
-    if type(token) is not str or not _VALID.fullmatch(token):
+    if type(token) is not str or not is_token(token):
         raise InputError("token= is not a token: tickboard token create prints one")
     remember(token)
     return {**headers, "Authorization": f"Bearer {token}"}
+
+
+def is_token(text: str) -> bool:
+    """Return whether a text has the form of a token, which an HTTP header can hold."""
+    return _VALID.fullmatch(text) is not None
 
 
 def may_follow(here: tuple[bool, int], there: tuple[bool, int]) -> bool:
@@ -50,7 +55,8 @@ def may_follow(here: tuple[bool, int], there: tuple[bool, int]) -> bool:
     return there == here or (here, there) == ((False, 80), (True, 443))
 
 
-def _names_a_user(url: str) -> bool:
+def names_a_user(url: str) -> bool:
+    """Return whether a URL has a user, who is sent as a credential."""
     try:
         return urlsplit(url).username is not None
     except (ValueError, AttributeError, TypeError):

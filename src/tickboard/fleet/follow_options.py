@@ -4,6 +4,7 @@ The command line, ``tickboard.toml`` and the dashboard file may each say so. Not
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tickboard.client.authorization import is_token, names_a_user
 from tickboard.configuration.options import PartialOptions, Refusal, read_options
 from tickboard.errors import InputError
 from tickboard.fleet.nats_options import NatsAddress, read_servers
@@ -110,6 +112,10 @@ def host_addresses(options: FollowOptions) -> list[HostAddress]:
     """
     tokens = {} if options.token_file is None else _read_tokens(options.token_file)
     urls = [url.reveal() for url in options.hosts or () if url.scheme not in _NATS_SCHEMES]
+    if twice := next((url for url in urls if names_a_user(url) and _key(url) in tokens), ""):
+        raise InputError(
+            f"{options.token_file}: it has a token for {_key(twice)}, whose URL has a user: remove one of the two"
+        )
     addresses = [HostAddress(url, tokens.pop(_key(url), None)) for url in urls]
     if tokens:
         url = next(iter(tokens))
@@ -145,6 +151,10 @@ def _read_tokens(file: Path) -> dict[str, str]:
         if len(words) != 2:
             raise InputError(f"{file}, line {number}: write the address of a host, a space and its token")
         remember(words[1])
+        if not is_token(words[1]):
+            raise InputError(
+                f"{file}, line {number}: the second word is not a token: tickboard token create prints one"
+            )
         if (key := _key(words[0])) in tokens:
             raise InputError(f"{file}, line {number}: there is another token for {key}: remove one of the two")
         tokens[key] = words[1]
@@ -153,7 +163,9 @@ def _read_tokens(file: Path) -> dict[str, str]:
 
 def _key(url: str) -> str:
     """Return a host's address without what may be written in different ways."""
-    return public(url).rstrip("/")
+    scheme, _, rest = public(url).rstrip("/").partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme.lower()}://{place.lower()}{slash}{path}" if rest else scheme
 
 
 def _read_urls(value: object, environ: Mapping[str, str]) -> tuple[Secret, ...]:
@@ -175,8 +187,10 @@ def _check_urls(urls: Sequence[Secret]) -> None:
 
 
 def _parts(text: str) -> list[str]:
-    """Return the URLs in a text: those of NATS servers may be separated by commas, as for ``--nats``."""
-    return text.split(",") if text.partition("://")[0].strip().lower() in _NATS_SCHEMES else [text]
+    """Return the URLs in a text: they may be separated by commas, as those of NATS servers for ``--nats``."""
+    if text.partition("://")[0].strip().lower() in _NATS_SCHEMES:
+        return text.split(",")
+    return re.split(r",\s*(?=[a-z]+://)", text, flags=re.IGNORECASE)
 
 
 def _read_url(text: str, environ: Mapping[str, str]) -> Secret:

@@ -5,6 +5,7 @@ It returns a client that is connected, or raises one error that says why not, an
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,9 @@ MAX_SHOWN = 300
 
 _UNKNOWN_CA = frozenset({18, 19, 20, 21})
 """OpenSSL's codes of certificates that are self-signed, or signed by nobody who is trusted."""
+
+_NOISE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
+"""What OpenSSL's errors have around their text."""
 
 T = TypeVar("T")
 
@@ -194,7 +198,7 @@ def _file_error(error: OSError | ValueError) -> str:
 
 def _ssl_error(error: ssl.SSLError) -> str:
     """Return what OpenSSL says, without where in its source it says so."""
-    return error.reason.replace("_", " ").lower() if error.reason else error_text(error)
+    return _NOISE.sub("", error_text(error))
 
 
 def _credentials(file: Path | None) -> "RawCredentials | None":
@@ -246,7 +250,7 @@ def explained(error: Exception, server: NatsAddress) -> str:
         return f"refuses the login ({text}): check the user and password, the token, or the credentials file"
     if "maximum connections" in lowered:
         return f"has no room ({text}): raise max_connections in its configuration"
-    if lowered == "connection lost":
+    if lowered == "connection lost" or isinstance(error, BrokenPipeError | ConnectionResetError):
         # What it says may be lost with the connection.
         return (
             "has closed the connection as it began: its log says why, for example that it wants another certificate "
