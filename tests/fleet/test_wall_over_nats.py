@@ -104,6 +104,8 @@ def test_a_wall_has_all_that_it_needs_with_the_documented_permissions(user: str,
             wait_for(lambda: states(wall) == {"web-1": "live"}, wall.output)
             wait_for(lambda: [7, {"host": "web-1"}] in values(wall), wall.output)
             assert wall.json("/hosts/web-1/api/board")["title"] == "Web"
+            role = {"wall": "operator", "display": "viewer"}[user]
+            assert wall.json("/hosts/web-1/api/me") == {"name": "", "role": role}
             if user == "wall":
                 mark = {"text": "deployed"}
                 httpx.post(f"{wall.url}hosts/web-1/api/marks", json=mark, timeout=60).raise_for_status()

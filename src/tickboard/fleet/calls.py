@@ -156,8 +156,11 @@ class Subscribable(Carrier, Protocol):
         """Call a function when the connection begins or ends."""
         ...
 
-    def watch_refusals(self, watcher: Callable[[str], None]) -> None:
-        """Call a function with the subject, in lower case, of each message that the server does not permit."""
+    def watch_refusals(self, watcher: Callable[[str], bool]) -> None:
+        """Call a function with the subject, in lower case, of each message that the server does not permit.
+
+        It returns whether nobody has to fix that.
+        """
         ...
 
 

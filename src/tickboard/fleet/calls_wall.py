@@ -65,6 +65,9 @@ MAX_JOINING_BYTES = 2**27
 TRY_AGAIN_LATER, NOT_UTF8 = 1013, 1007
 """Close codes (IANA's registry of WebSocket close codes)."""
 
+NOT_PERMITTED = "the NATS server does not permit it"
+"""Why a call is over that the wall may not make."""
+
 ACCEPTED = 101
 """The status of an accepted WebSocket."""
 
@@ -121,11 +124,17 @@ class WallCalls:
             for _, side in list(self._sides.values()):
                 side.lost("the connection to NATS was lost")
 
-    def _refused(self, refused: str) -> None:
-        """End the call whose subject the server does not permit."""
+    def _refused(self, refused: str) -> bool:
+        """End the call whose subject the server does not permit, and return whether that needs no fix.
+
+        A wall that may only look, such as a display, may not make an operator's calls.
+        """
         asked, _, number = refused.rpartition(".")
-        if asked.endswith(f".{self._wall}") and number.isdecimal() and (found := self._sides.get(int(number))):
-            found[1].lost("the NATS server does not permit it")
+        if not asked.endswith(f".{self._wall}"):
+            return False
+        if number.isdecimal() and (found := self._sides.get(int(number))):
+            found[1].lost(NOT_PERMITTED)
+        return asked.endswith(f".ask.operator.{self._wall}")
 
     def _take(self, answered: str, frame: bytes, _: str) -> None:
         """Take a message of a host."""
@@ -226,7 +235,8 @@ class WallCalls:
             await answer_refusal(scope, send, 504, f"{name} does not answer")
             return None
         except CallOverError as error:
-            await answer_refusal(scope, send, 502, f"{name} cannot be reached: {error}")
+            status = 403 if str(error) == NOT_PERMITTED else 502
+            await answer_refusal(scope, send, status, f"{name} cannot be reached: {error}")
             return None
         if why := why_useless(name, start.status):
             await answer_refusal(scope, send, 502, why)

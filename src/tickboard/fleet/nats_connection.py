@@ -129,7 +129,7 @@ class NatsConnection:
         self._attempts = NatsAttempts(options, name, echo=echo)
         self._subscriptions: dict[Subscription, None] = {}
         self._watchers: list[Callable[[bool], None]] = []
-        self._refusal_watchers: list[Callable[[str], None]] = []
+        self._refusal_watchers: list[Callable[[str], bool]] = []
         self._waiting: deque[_Message | Subscription] = deque()
         self._waiting_bytes = 0
         self._news = asyncio.Event()
@@ -190,8 +190,11 @@ class NatsConnection:
         """Call a function with True when a connection begins, and with False when it ends."""
         self._watchers.append(watcher)
 
-    def watch_refusals(self, watcher: Callable[[str], None]) -> None:
-        """Call a function with the subject, in lower case, when the server does not permit a message on it."""
+    def watch_refusals(self, watcher: Callable[[str], bool]) -> None:
+        """Call a function with the subject, in lower case, when the server does not permit a message on it.
+
+        It returns whether nobody has to fix that: then no problem is reported.
+        """
         self._refusal_watchers.append(watcher)
 
     async def flush(self, timeout_s: float) -> bool:
@@ -383,9 +386,9 @@ class NatsConnection:
             for subscription in self._subscriptions:
                 if f'to "{subscription.subject.lower()}"' in text.lower():
                     subscription.refused_at = time.monotonic()
-            if refused := _REFUSED.search(text.lower()):
-                for watcher in self._refusal_watchers:
-                    watcher(refused[1])
+            refused = _REFUSED.search(text.lower())
+            if refused is not None and any(watcher(refused[1]) for watcher in self._refusal_watchers):
+                return
             self._report(1, f"{self.address}: {text}: allow it in the configuration of the NATS server")
 
     def _report(self, number: int, message: str, error: Exception | None = None) -> None:

@@ -125,6 +125,9 @@ async def _role_on(link: Link, caller: Caller) -> Any:
     """Return what an operator of the wall may do on a host; an operator's, if the host does not say."""
     try:
         answer = await fetch(link, "GET", "/api/me", caller=caller, timeout_s=ME_S)
+        if answer.status == 403:
+            # The NATS server permits the wall to look, and no more.
+            return "viewer"
         return "operator" if answer.status != 200 or may(_decode_me(answer.body).role, "operator") else "viewer"
     except (TickboardError, msgspec.MsgspecError):
         return "operator"
