@@ -95,5 +95,5 @@ class LinkListener(Protocol):
         ...
 
     def lost(self, link: Link, why: str) -> None:
-        """Record that a host cannot be reached, and why, in words for people."""
+        """Record that a host cannot be reached, and why, in words for people; empty: the reason is over."""
         ...

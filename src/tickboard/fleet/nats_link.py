@@ -134,10 +134,13 @@ class NatsLinks:
         self._missing.clear()
         if connected:
             self._connection.publish(HOSTS, b"")
-            return
+        else:
+            for host in self._hosts.values():
+                host.lose()
         for host in self._hosts.values():
-            host.lose()
-            self._listener.lost(host.link, f"there is no connection to NATS at {host.link.address}")
+            self._listener.lost(
+                host.link, "" if connected else f"there is no connection to NATS at {host.link.address}"
+            )
 
     # --- what hosts send ---
 
