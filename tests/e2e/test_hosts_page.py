@@ -56,6 +56,8 @@ def test_the_table_has_each_host_the_worst_first_and_groups_say_what_is_in_them(
     # "prod" has 31 hosts, more than a group shows at once: what fires, and eight others.
     expect(page.locator("tr.host-group")).to_contain_text(["prod", "staging", "edge"])
     expect(rows).to_have_count(2 + 8 + 12 + 7)
+    # Under the pointer, rows keep their order.
+    expect(rows.nth(0)).to_have_attribute("data-host", "web-03")
     more = page.get_by_role("button", name="21 more in prod, all calm")
     more.click()
     expect(rows).to_have_count(50)
