@@ -450,3 +450,40 @@ def test_alerts_of_hosts_name_them_and_are_acknowledged_where_they_arose(page: P
             ["acknowledged" in alert for alert in host.json("/api/alerts?from=-1h")["alerts"]] for host in hosts
         ]
         assert acknowledged == [[False], [True]]
+
+
+MARKUP = """<img src=x onerror=alert(1)>"'</script><script>alert(2)</script>\N{FAMILY}\u0301"""
+
+SAYS = f"""
+from tickboard import Board
+
+board = Board({MARKUP!r})
+value = board.gauge("value", {MARKUP!r}, unit={MARKUP[:64]!r}, labels=("place",), overview=True)
+value.labels(place={MARKUP!r} + "\u202e").set(99)
+for number in range(3):
+    board.gauge(f"other{{number}}", unit={"u" * 64!r}, overview=True).set(5)
+board.alert(value > 5, {MARKUP!r} + " {{place}} " + "x" * 10_000, severity="critical")
+board.publish(name="web-1", labels={{"env": {MARKUP!r}, "role": {MARKUP!r}}})
+"""
+
+
+def test_what_a_host_says_is_text_that_neither_hides_its_name_nor_widens_the_page(
+    watched: Watched, tmp_path: Path
+) -> None:
+    file = tmp_path / "says.py"
+    file.write_text(SAYS)
+    page = watched.page
+    page.add_init_script("window.alert = (text) => console.error(text)")
+    with serve("run", str(file)) as one, serve("run", str(file)) as two, serve("follow", one.url, two.url) as wall:
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.goto(wall.url)
+        expect(page.locator(".host-note")).to_contain_text("another host has its name: give one of them another name")
+        expect(page.locator("tr.host .host-value").first).to_contain_text("99")
+        name = page.locator("tr.host").get_by_role("link", name="web-1")
+        assert name.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+        for path, shown in (("", ".alert-list, .hosts"), ("?kiosk", ".wall-item"), ("hosts/web-1/", "main")):
+            page.goto(f"{wall.url}{path}")
+            expect(page.locator(shown).filter(has_text="<img src=x").first).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 1440, path
+            assert page.locator("img").count() == 0, path
+    assert [error for error in watched.errors if "WebSocket" not in error] == []
