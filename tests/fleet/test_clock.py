@@ -38,10 +38,18 @@ def test_the_shift_makes_a_tick_belong_to_the_first_one_at_or_after_it(
     assert (clock.shift_ms, clock.ahead_s, clock.is_known) == (shift_ms, ahead_s, True)
 
 
-def test_a_clock_that_agrees_or_is_ahead_is_known_with_the_first_message() -> None:
+def test_a_clock_that_agrees_is_known_with_the_first_message() -> None:
     assert compared(0.02).is_known
-    ahead = compared(-4.2)
-    assert (ahead.is_known, ahead.shift_ms) == (True, -4000)
+    assert not compared(-4.2).is_known
+    assert compared(-4.2, -4.2, -4.2).is_known
+
+
+def test_the_least_of_the_first_messages_counts_however_old_they_are() -> None:
+    # The host is 20 s ahead, and all that it has sent in 13 s comes at once.
+    clock = compare(HostClock(1000), *range(-7, -20, -1), every_s=0.005)
+    assert not clock.is_known
+    compare(clock, -20.0, -19.99, start=1.0)
+    assert (clock.is_known, clock.shift_ms) == (True, -20_000)
 
 
 def test_a_first_message_that_was_under_way_for_long_proves_nothing() -> None:
@@ -88,7 +96,7 @@ def test_the_shift_shrinks_at_once() -> None:
 
 
 def test_a_clock_in_doubt_keeps_its_shift_until_it_is_compared_again() -> None:
-    clock = compared(-4.2)
+    clock = compared(*[-4.2] * 3)
     clock.doubt()
     assert (clock.is_known, clock.shift_ms, clock.ahead_s) == (False, -4000, 0.0)
     compare(clock, 0.0, 0.0, 0.0)
@@ -106,6 +114,13 @@ def test_the_shift_so_far_is_assumed_of_a_host_that_does_not_say_its_time() -> N
     assert not silent.is_known
     silent.assume()
     assert (silent.is_known, silent.shift_ms) == (True, 0)
+
+
+def test_what_a_host_has_said_of_its_time_is_assumed_if_it_says_no_more() -> None:
+    for behind_s, shift_ms in ((-4.2, -4000), (4.2, 5000)):
+        clock = compared(behind_s)
+        clock.assume()
+        assert (clock.is_known, clock.shift_ms) == (True, shift_ms)
 
 
 def test_what_the_clock_of_a_host_shows_is_known_once_it_is_compared() -> None:

@@ -1,6 +1,7 @@
 """What hosts send becomes series of the wall: each value at its own tick, and none where a host has none."""
 
 import asyncio
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -206,6 +207,26 @@ def test_ticks_of_a_host_that_set_its_clock_wait_until_it_says_its_time() -> Non
     wall.tick()
     assert wall.values(KEY) == [None, 1, 2, 3, 4, None]
     assert wall.info("web-1").clock_s == -3600
+
+
+@pytest.mark.parametrize("silent", [0, 10])
+def test_old_messages_of_a_host_that_is_ahead_put_none_of_its_ticks_at_a_wrong_instant(silent: int) -> None:
+    wall = Wall(window=20)
+    for _ in range(10 - silent):
+        wall.tick()
+    host = FakeHost(wall, ahead_s=1000)
+    host.introduce(compare=False)
+    for _ in range(silent):
+        wall.tick()
+    for ago in range(9, 0, -1):
+        host.tick(wall.due - ago, 1 if ago > 7 else NAN)
+        wall.follower.heard(host.link, host.seq, -1, wall.time - ago + host.ahead_s)
+    for _ in range(3):
+        host.tick(wall.due + 1, 2)
+        wall.tick()
+        host.beat()
+    wall.tick()
+    assert wall.values(KEY) == [None, 1, 1, *[None] * 8, 2, 2, 2, None]
 
 
 def test_a_host_that_never_says_its_time_is_believed_after_a_while() -> None:
@@ -1047,7 +1068,11 @@ def test_who_needs_the_clock_of_a_host_hears_when_it_is_known() -> None:
     host.introduce(compare=False)
     assert told == [(False, 0)]
     host.beat()
-    assert told[1:] == [(True, -1_000_000)]
+    for _ in range(2):
+        wall.tick()
+        host.beat()
+    assert told[-1] == (True, -1_000_000)
+    assert not any(is_known for is_known, _ in told[:-1])
     told.clear()
     silent = FakeHost(wall, "web-2", link=FakeLink())
     silent.introduce(compare=False)
@@ -1067,7 +1092,10 @@ def test_the_alerts_of_a_host_are_read_once_its_clock_is_known(monkeypatch: pyte
     host = FakeHost(wall, ahead_s=1000)
     host.introduce(compare=False)
     assert followed == []
-    fleet.follower.heard(host.link, 0, -1, time.time() + 1000)
+    monkeypatch.setattr(fleet.follower, "_clock", itertools.count().__next__)
+    for _ in range(3):
+        assert followed == []
+        fleet.follower.heard(host.link, 0, -1, time.time() + 1000)
     assert followed == [("web-1", host.link, {}, -1_000_000)]
 
 

@@ -166,6 +166,9 @@ async def test_a_delay_of_ticks_is_not_taken_for_a_difference_of_the_clocks_afte
     wall = Wall()
     host = FakeHost(wall, ahead_s=5)
     host.introduce()
+    for _ in range(2):
+        wall.tick()
+        host.beat()
     host.host.clock.delay_ms = 1000
     await KeptHosts(tmp_path / "hosts.sqlite", wall.follower, 1000, wall.problems).store()
     assert Roster(tmp_path / "hosts.sqlite").load()[0].place.shift_ms == -5000

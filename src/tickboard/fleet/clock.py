@@ -1,9 +1,10 @@
 """The clock of a host, as a wall sees it: how far it is behind, and by what the times of its ticks are shifted.
 
 The wall compares the host's time in each message with its own at arrival. What the message was under way for makes the
-host look further behind, never less: the least of the last comparisons is the best one, one that is lower is right at
-once, and higher ones are right only if none is lower for a while. Messages that come in a burst, after the wall or the
-network has stood still, all look old, so they prove nothing.
+host look further behind, never less: the least of the last comparisons is the best one. One that is lower than the
+shift is right at once, and higher ones are right only if none is lower for a while. Messages that come in a burst,
+after the wall or the network has stood still, all look old, so they prove nothing: until the shift is known, a lower
+one is not believed at once either.
 
 Times are shifted by whole intervals of the wall, so that a tick belongs to the first tick of the wall at or after it.
 Where the clocks agree, the shift is 0. It changes only when the difference leaves the interval that it stands for by
@@ -21,7 +22,7 @@ COMPARED_S = 10.0
 """How many seconds a comparison counts: one comes each second."""
 
 FIRST_S, GROW_S = 2.0, 5.0
-"""For how many seconds all comparisons must say that the host is further behind: at first, and later on."""
+"""For how many seconds all comparisons must differ from the shift: at first, and later on, if they are higher."""
 
 MATTERS_S = 1.0
 """A smaller difference, in seconds, is not shown."""
@@ -81,6 +82,11 @@ class HostClock:
         return self.offset_ms + self.delay_ms
 
     @property
+    def is_compared(self) -> bool:
+        """Whether the host has said its time lately."""
+        return bool(self._compared)
+
+    @property
     def ahead_s(self) -> float:
         """By how many seconds the host's clock is ahead of the wall's; 0 if that does not matter or is not known."""
         return -round(self.behind_s, 1) if abs(self.behind_s) >= MATTERS_S else 0.0
@@ -109,13 +115,12 @@ class HostClock:
         self.behind_s = min([each for _, each in compared])
         length_ms = self._interval_ms
         late_ms, early_ms = wait_ms(length_ms), min(EARLY_MS, 0.3 * length_ms)
-        behind_ms = self.behind_s * 1000
-        further_ms = behind_ms - self.offset_ms
-        if further_ms > late_ms and arrived - compared[0][0] < (GROW_S if self.is_known else FIRST_S):
-            return
-        if not early_ms - length_ms <= further_ms <= late_ms:
-            self.offset_ms = ceil((behind_ms - late_ms) / length_ms) * length_ms
-        self.is_known = True
+        further_ms = self.behind_s * 1000 - self.offset_ms
+        passed_s = arrived - compared[0][0]
+        if early_ms - length_ms <= further_ms <= late_ms:
+            self.is_known = True
+        elif passed_s >= (GROW_S if self.is_known else FIRST_S) or (self.is_known and further_ms < 0):
+            self._move()
 
     def receive(self, after_ms: float, arrived: float, *, late: bool) -> bool:
         """Take when a tick came, and return whether the shift has changed by one interval.
@@ -154,5 +159,13 @@ class HostClock:
         self._late = self._early = 0
 
     def assume(self) -> None:
-        """Go on with the shift so far, since the host does not say its time."""
+        """Go on with what the host has said of its time, or with the shift so far if it has said nothing."""
+        if self._compared:
+            self._move()
+        self.is_known = True
+
+    def _move(self) -> None:
+        """Take the offset that the comparisons say."""
+        length_ms = self._interval_ms
+        self.offset_ms = ceil((self.behind_s * 1000 - wait_ms(length_ms)) / length_ms) * length_ms
         self.is_known = True
