@@ -917,6 +917,40 @@ def test_after_an_interruption_all_that_was_missed_is_read_again() -> None:
     assert list(host.host.holes) == [(last * 1000, round(wall.time * 1000))]
 
 
+def test_after_a_long_interruption_all_is_read_that_was_missed_although_the_first_messages_are_old() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    last = wall.due
+    for _ in range(12):
+        wall.tick()
+    for ago in range(11, 7, -1):
+        wall.follower.heard(host.link, host.seq, -1, wall.time - ago)
+    # The rest comes a moment later, with fewer series.
+    for number in range(1, 13):
+        host.tick(last + number, number)
+    [(start_ms, end_ms)] = host.host.holes
+    assert start_ms == last * 1000
+    assert wall.time * 1000 <= end_ms <= wall.time * 1000 + 1000
+
+
+def test_ticks_that_waited_for_the_clock_of_a_host_are_read_again_unless_the_shift_was_right() -> None:
+    """Until then it is not known when a window ends, whose ticks have only the series of the moment."""
+    for ahead_s in (0, 1000):
+        wall = Wall()
+        host = FakeHost(wall, ahead_s=ahead_s)
+        host.introduce(compare=False)
+        first = wall.due + 1
+        for number in range(3):
+            host.tick(first + number, number)
+            wall.tick()
+        for _ in range(3):
+            host.beat()
+            wall.tick()
+        own_ms = round((first + ahead_s) * 1000)
+        assert list(host.host.holes) == ([(own_ms - 1, own_ms + 2001)] if ahead_s else [])
+
+
 @pytest.mark.parametrize("is_moved", [True, False])
 def test_ticks_that_come_again_at_other_instants_are_read_again_with_the_series_that_have_left(is_moved: bool) -> None:
     wall, host = followed(metrics=(CPU, DISK), series=(CPU_SERIES, WatchedSeries("disk", "%", {"mount": "/"})))

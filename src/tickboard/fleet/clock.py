@@ -92,12 +92,14 @@ class HostClock:
         return -round(self.behind_s, 1) if abs(self.behind_s) >= MATTERS_S else 0.0
 
     def shown_ms(self, now: float) -> int:
-        """Return the time that the host's clock shows, in milliseconds; up to an interval more if it is not compared.
+        """Return the time that the host's clock shows, in milliseconds; up to an interval more where that is not known.
+
+        It is not if the host has said nothing lately, or nothing but what looks old.
 
         Args:
             now: the wall's time, POSIX seconds.
         """
-        if not self._compared:
+        if not self._compared or self.behind_s * 1000 - self.offset_ms > wait_ms(self._interval_ms):
             return round(now * 1000) - self.offset_ms + self._interval_ms
         return round((now - self.behind_s) * 1000)
 

@@ -216,9 +216,7 @@ class Follower:
             host.clock.compare(self._now() - clock, self._clock())
             if (host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s) != (was_known, shift_ms, ahead_s):
                 if host.clock.shift_ms != shift_ms:
-                    host.moved_ms = host.ticked_ms
-                if was_known:
-                    self._see_shift(host, shift_ms)
+                    self._see_shift(host, shift_ms, was_known=was_known)
                 self.change(host)
                 self.on_change(host)
             self._place_early(host)
@@ -542,10 +540,18 @@ class Follower:
         self.change(host)
         self.on_change(host)
 
-    def _see_shift(self, host: FollowedHost, before_ms: int) -> None:
-        """Read the ticks again at whose instants there is none, or another one, after the shift has changed."""
+    def _see_shift(self, host: FollowedHost, before_ms: int, *, was_known: bool) -> None:
+        """Read the ticks again at whose instants there is none, or another one, after the shift has changed.
+
+        If it was not known, neither was up to when ticks were missing, and those that wait have only the series of their
+        window.
+        """
         moved_ms = abs(host.clock.shift_ms - before_ms)
-        if host.ticked_ms and 0 < moved_ms <= LONGEST_MS:
+        host.moved_ms = host.ticked_ms
+        if not was_known:
+            if host.early:
+                self._add_hole(host, round(host.early[0].time * 1000) - 1, host.ticked_ms + 1)
+        elif host.ticked_ms and moved_ms <= LONGEST_MS:
             self._add_hole(host, host.ticked_ms - moved_ms, host.ticked_ms + 1)
 
     def _keep_early(self, host: FollowedHost, tick: Tick) -> None:
@@ -559,7 +565,10 @@ class Follower:
         if not host.clock.is_known:
             if self._own_clock.elapsed() - host.doubted <= IN_DOUBT_S:
                 return
+            before_ms = host.clock.shift_ms
             host.clock.assume()
+            if host.clock.shift_ms != before_ms:
+                self._see_shift(host, before_ms, was_known=False)
             self.on_change(host)
         while host.early and host.instant_ms(round(host.early[0].time * 1000)) <= self._next_ms:
             self._place(host, host.early.popleft())
