@@ -1293,6 +1293,28 @@ def test_ticks_are_read_again_when_the_clock_of_a_host_moves_by_an_interval() ->
     assert list(host.host.holes) == [(last_ms - 1000, last_ms + 1)]
 
 
+@pytest.mark.parametrize(("ticks", "again"), [(3, 3), (9, 1)])
+def test_ticks_are_read_again_that_came_while_the_clock_of_a_host_seemed_to_be_behind(ticks: int, again: int) -> None:
+    """After a moment all of them, since one would have no instant of its own, and one instant no tick."""
+    wall, host = followed()
+
+    def run(ticks: int, behind_s: float) -> None:
+        for _ in range(ticks):
+            host.tick(wall.due + 1, host.seq)
+            wall.tick()
+            wall.follower.heard(host.link, host.seq, -1, wall.time - behind_s)
+
+    run(3, 0.0)
+    while host.host.clock.shift_ms == 0:
+        run(1, 0.35)
+    assert host.host.moved_ms == host.host.ticked_ms
+    host.host.holes.clear()
+    run(ticks - 1, 0.35)
+    run(1, 0.0)
+    assert host.host.clock.shift_ms == 0
+    assert list(host.host.holes) == [(host.host.ticked_ms - again * 1000, host.host.ticked_ms + 1)]
+
+
 @pytest.mark.parametrize("time", [-1e17, 1e17, math.inf, -math.inf, 253_402_300_000.0])
 def test_an_impossible_clock_is_ignored_and_noted_until_it_is_right(time: float) -> None:
     wall, host = followed()

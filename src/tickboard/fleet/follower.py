@@ -543,16 +543,19 @@ class Follower:
     def _see_shift(self, host: FollowedHost, before_ms: int, *, was_known: bool) -> None:
         """Read the ticks again at whose instants there is none, or another one, after the shift has changed.
 
-        If it was not known, neither was up to when ticks were missing, and those that wait have only the series of their
-        window.
+        If it had changed shortly before, none of the ticks since then may have an instant of its own. If it was not
+        known, neither was up to when ticks were missing, and those that wait have only the series of their window.
         """
-        moved_ms = abs(host.clock.shift_ms - before_ms)
+        moved_ms, last_moved_ms = abs(host.clock.shift_ms - before_ms), host.moved_ms
         host.moved_ms = host.ticked_ms
         if not was_known:
             if host.early:
                 self._add_hole(host, round(host.early[0].time * 1000) - 1, host.ticked_ms + 1)
         elif host.ticked_ms and moved_ms <= LONGEST_MS:
-            self._add_hole(host, host.ticked_ms - moved_ms, host.ticked_ms + 1)
+            start_ms = host.ticked_ms - moved_ms
+            if host.ticked_ms - last_moved_ms <= LONGEST_MS:
+                start_ms = min(start_ms, last_moved_ms)
+            self._add_hole(host, start_ms, host.ticked_ms + 1)
 
     def _keep_early(self, host: FollowedHost, tick: Tick) -> None:
         host.early.append(tick)
