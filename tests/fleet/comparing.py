@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any
@@ -29,6 +29,9 @@ RELATIVE, OF_RANGE = 1e-5, 1e-4
 
 LATEST_MS = 5_000
 """By how much later a wall shows a host whose ticks come late, at most (docs/many-hosts.md)."""
+
+ABSENT_TICKS = 10
+"""A metric without a value in so many ticks in a row was not there. One without observations has none now and then."""
 
 ROUNDINGS = 2
 """A wall rounds what it got from a host that has rounded it."""
@@ -181,6 +184,7 @@ class Case:
         clock: a series that has another value in each tick, by which one sees how much later a wall shows a host whose
             ticks come late; empty: no host is shown later.
         interval_ms: milliseconds between two ticks.
+        since: from when on a wall has to have metrics, if later than from `start_ms` on, by their names.
     """
 
     host: str
@@ -192,19 +196,37 @@ class Case:
     lost: Callable[[int], bool] = lambda at: False
     clock: str = ""
     interval_ms: int = 1000
+    since: Mapping[str, int] = field(default_factory=dict)
 
     def at_once(self) -> "Case":
         """Return the same for the clock alone, if the host is never shown later."""
         return replace(self, names=frozenset({self.clock}), clock="")
 
     def known_to(self, host: Found, wall: Found) -> "Case":
-        """Return the same without the metrics that the host does not have any more and the wall has never had.
+        """Return the same without what the host had of a metric before the wall has known it.
 
-        The wall was away while the host had them, and does not know that it could ask for them.
+        The wall was away while the host had the metric, and it was back while the host did not, so it did not know that
+        it could ask for it (docs/many-hosts.md). If the host gets it again, its window may have some of the ticks.
         """
         newest = max((at for values in host.window.values() for at in values), default=0)
         now = {name for (name, _), values in host.window.items() if newest in values}
-        return replace(self, names=self.names & (now | {name for name, _ in self._found(wall.history)}))
+        found = self._found(wall.history)
+        names = self.names & (now | {name for name, _ in found})
+        return replace(self, names=names, since={name: self._known_since(name, host, found) for name in names})
+
+    def _known_since(self, name: str, host: Found, found: Mapping[Key, Values]) -> int:
+        """Return from when on a wall has to have a metric; 0 if the host always had it."""
+        first = min(_times_of(name, found), default=self.end_ms)
+        having = _times_of(name, host.history)
+        since, absent = 0, 0
+        for at in sorted({at for values in host.history.values() for at in values}):
+            if at in having:
+                since = at if absent >= ABSENT_TICKS and at <= first else since
+                absent = 0
+            else:
+                absent += 1
+                since = first if absent >= ABSENT_TICKS and at > first else since
+        return since
 
     def of_history(self, host: Found, wall: Found) -> Iterator[str]:
         """Yield how the ticks in a wall's history differ from those in the host's."""
@@ -212,7 +234,7 @@ class Case:
         later = self._later(wanted, found)
         for key in sorted(wanted.keys() | found.keys()):
             recorded = wanted.get(key, {})
-            for each in self._of_series(recorded, found.get(key, {}), recorded, later):
+            for each in self._of_series(key[0], recorded, found.get(key, {}), recorded, later):
                 yield f"history of {_series(key)}: {each}"
 
     def of_window(self, host: Found, wall: Found) -> Iterator[str]:
@@ -233,7 +255,7 @@ class Case:
         later = self._later(recorded, found)
         for key in sorted(current.keys() | found.keys()):
             before = recorded.get(key, {})
-            for each in both._of_series(current.get(key) or before, found.get(key, {}), before, later):
+            for each in both._of_series(key[0], current.get(key) or before, found.get(key, {}), before, later):
                 yield f"window of {_series(key)}: {each}"
 
     def of_alerts(self, host: Found, wall: Found) -> Iterator[str]:
@@ -255,12 +277,12 @@ class Case:
             if (labels := self._on_wall(_ordered(ours.get("labels", {})))) != _ordered(other.get("labels", {})):
                 yield f"alert {name}: the wall has the labels {other.get('labels')}, not {dict(labels)}"
             own = OWN_FIELDS if ours.get("resolved") and other.get("resolved") else OWN_FIELDS | NEWS
-            for field in sorted((ours.keys() | other.keys()) - own):
-                a_time = field in TIMES and ours.get(field) and other.get(field)
-                if a_time and milliseconds(other[field]) - milliseconds(ours[field]) in later_ms:
+            for what in sorted((ours.keys() | other.keys()) - own):
+                a_time = what in TIMES and ours.get(what) and other.get(what)
+                if a_time and milliseconds(other[what]) - milliseconds(ours[what]) in later_ms:
                     continue
-                if ours.get(field) != other.get(field):
-                    yield f"alert {name}: {field} is {ours.get(field)!r} on the host, {other.get(field)!r} on the wall"
+                if ours.get(what) != other.get(what):
+                    yield f"alert {name}: {what} is {ours.get(what)!r} on the host, {other.get(what)!r} on the wall"
 
     def _wanted(self, host: Mapping[Key, Values]) -> dict[Key, Values]:
         return {(name, self._on_wall(labels)): values for (name, labels), values in host.items() if name in self.names}
@@ -306,10 +328,13 @@ class Case:
         """Return the times of the ticks that a wall may show at a time, the newest first."""
         return range(at, at - LATEST_MS - 1, -self.interval_ms)
 
-    def _of_series(self, host: Values, wall: Values, recorded: Values, later: Mapping[int, int]) -> Iterator[str]:
+    def _of_series(
+        self, name: str, host: Values, wall: Values, recorded: Values, later: Mapping[int, int]
+    ) -> Iterator[str]:
         """Yield how a series differs.
 
         Args:
+            name: of its metric.
             host: its values on the host.
             wall: its values on the wall.
             recorded: those in the host's history, which reaches back further.
@@ -321,6 +346,8 @@ class Case:
         for at in sorted(host.keys() | wall.keys()):
             ours, theirs = host.get(at), wall.get(at)
             if not self.start_ms <= at < self.end_ms or (ours is None and self.lost(at)) or _same(ours, theirs, spread):
+                continue
+            if theirs is None and at < self.since.get(name, at):
                 continue
             times = self._times_until(at)
             if (
@@ -337,6 +364,10 @@ class Case:
                 if theirs is None and len(delays) > 1:
                     continue
             yield f"{_text(at)}: the host has {ours}, the wall {theirs}"
+
+
+def _times_of(name: str, series: Mapping[Key, Values]) -> set[int]:
+    return {at for (each, _), values in series.items() if each == name for at in values}
 
 
 def _spread(values: Values) -> float:

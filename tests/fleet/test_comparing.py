@@ -82,6 +82,30 @@ def test_a_metric_that_the_host_has_no_more_and_the_wall_never_had_is_not_compar
         assert (list(case.known_to(host, wall).of_history(host, wall)) == []) == are_equal
 
 
+def test_what_a_host_had_of_a_metric_before_the_wall_has_known_it_is_not_compared() -> None:
+    case = replace(CASE, names=frozenset({"load", "other"}), end_ms=50_000)
+    ticks = {at: at / 7000 for at in range(0, 52_000, 1000)}
+
+    def equal(ours: set[int], theirs: set[int]) -> bool:
+        had, shown = ({at * 1000: at / 7 for at in sorted(each)} for each in (ours, theirs))
+        host = {HOST_KEY: ticks, ("other", HOST_KEY[1]): had}
+        wall = {WALL_KEY: ticks, ("other", WALL_KEY[1]): shown}
+        boards = Found(host, host, {}), Found(wall, wall, {})
+        return not [*case.known_to(*boards).of_history(*boards)]
+
+    before, after = set(range(2, 8)), set(range(30, 52))
+    assert equal(before | after, after)
+    # The first window in which the wall sees the metric may have some of its ticks of before.
+    assert equal(before | after, {6, 7} | after)
+    assert not equal(before | after, {5, 7} | after)
+    # A value is missing that the wall should have, since it has known the metric, or the host had it all the time.
+    assert not equal(before | after, after - {30})
+    assert not equal(before | after, after - {40})
+    assert not equal(before | after, before - {3} | after)
+    assert not equal(before | after, before)
+    assert not equal(set(range(2, 25)) | after, after)
+
+
 def test_a_series_under_other_labels_is_found() -> None:
     wall = board(("load", (("core", "0"), ("host", "web-1"))), TICKS, ON_WALL)
     found = differences(wall=wall)
