@@ -229,6 +229,22 @@ def test_old_messages_of_a_host_that_is_ahead_put_none_of_its_ticks_at_a_wrong_i
     assert wall.values(KEY) == [None, 1, 1, *[None] * 8, 2, 2, 2, None]
 
 
+def test_a_host_that_was_restarted_keeps_its_shift_although_all_that_the_wall_hears_is_old() -> None:
+    wall, host = followed(ahead_s=-100)
+    for number in range(3):
+        host.tick(wall.due + 1, number)
+        wall.tick()
+        host.beat()
+    host.epoch = "e.2"
+    for ago in range(180, 175, -1):
+        host.tick(wall.due - ago, 1)
+        wall.follower.heard(host.link, host.seq, -1, wall.time - ago + host.ahead_s)
+    assert not host.host.clock.is_known
+    for _ in range(7):
+        wall.tick()
+    assert (host.host.clock.is_known, host.host.clock.shift_ms) == (True, 100_000)
+
+
 def test_a_host_that_never_says_its_time_is_believed_after_a_while() -> None:
     wall = Wall()
     host = FakeHost(wall)

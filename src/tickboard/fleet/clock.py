@@ -161,8 +161,8 @@ class HostClock:
         self._late = self._early = 0
 
     def assume(self) -> None:
-        """Go on with what the host has said of its time, or with the shift so far if it has said nothing."""
-        if self._compared:
+        """Go on with the shift so far, since the host does not say its time, or with a lower one that it has said."""
+        if self.is_compared and self.behind_s * 1000 < self.offset_ms:
             self._move()
         self.is_known = True
 

@@ -41,7 +41,7 @@ MAX_HOSTS = 5_000
 """The most hosts of one wall; further ones are refused."""
 
 IN_DOUBT_S = 5.0
-"""How long ticks of a host wait for its time, after its clock may have been set or it has said its time once."""
+"""How long ticks of a host wait for its time, after its clock may have been set or it has said its time."""
 
 UNSEEN_TICKS, UNSEEN_BEATS = 3, 3
 """So many beats in a row that are so many ticks ahead of the newest tick mean that ticks are lost."""
@@ -210,7 +210,7 @@ class Follower:
             self._set_state(host, "live", host.seen)
         if not isnan(clock) and self._is_possible(host, CLOCK, clock):
             was_known, shift_ms, ahead_s = host.clock.is_known, host.clock.shift_ms, host.clock.ahead_s
-            if not host.clock.is_compared:
+            if not was_known:
                 # What comes first may be old: wait for more.
                 host.doubted = self._own_clock.elapsed()
             host.clock.compare(self._now() - clock, self._clock())
