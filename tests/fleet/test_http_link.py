@@ -220,6 +220,21 @@ async def test_a_host_with_tls_is_followed_and_its_board_passed_on(
             with wall(OverHttp(url, {})) as place:
                 async with asyncio.timeout(30), tickboard.connect(f"http://{place}") as ticks:
                     assert (await anext(ticks)).seq
+            for other, why in (
+                (url.replace("127.0.0.1", "localhost"), "Hostname mismatch, certificate is not valid for 'localhost'"),
+                (url.replace("https", "http"), "if it has TLS, give its address with https://"),
+            ):
+                async with following(other) as listener:
+                    await until(lambda: listener.reasons)
+                assert why in listener.reasons[0]
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+            http_passing._trusted.cache_clear()
+            async with following(url) as listener:
+                await until(lambda: listener.reasons)
+            assert listener.reasons[0] == (
+                "it has a certificate that is not accepted: unable to get local issuer certificate: name the file with "
+                "the CA that has signed it in SSL_CERT_FILE, or have the system trust it"
+            )
     finally:
         http_passing._trusted.cache_clear()
 

@@ -37,6 +37,7 @@ from tickboard.fleet.passing import (
     sent_query,
     why_refused,
 )
+from tickboard.fleet.tls_errors import certificate_text
 from tickboard.fleet.viewer_side import body_of, first_of, until_gone, why_useless
 from tickboard.output.secrets import public
 from tickboard.output.text import one_line
@@ -50,6 +51,9 @@ MAX_REASON = 300
 
 WAITING_MESSAGES = 2
 """How many messages of a WebSocket may wait in the wall. Then the host has to wait."""
+
+TRUST = "name the file with the CA that has signed it in SSL_CERT_FILE, or have the system trust it"
+"""How a wall accepts what another CA has signed."""
 
 VIA = ("via", "1.1 tickboard-wall")
 """The header that shows a host that a request was passed on, so that it does not show details for its own machine."""
@@ -250,8 +254,12 @@ async def _to_host(socket: ClientConnection, receive: Receive) -> None:
 def why_lost(error: BaseException) -> str:
     """Return why a host cannot be reached, on one line: what the system says, if it says something."""
     found = str(error) or type(error).__name__
+    if isinstance(error, httpx.RemoteProtocolError) and error.request.url.scheme == "http" and "disconnected" in found:
+        return "it closes the connection without an answer: if it has TLS, give its address with https://"
     inner: BaseException | None = error
     while inner is not None:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return one_line(f"it {certificate_text(inner, TRUST)}", MAX_REASON)
         # A handshake that waits for more is only where the error arose.
         if (
             isinstance(inner, OSError)

@@ -5,7 +5,6 @@ It returns a client that is connected, or raises one error that says why not, an
 
 import asyncio
 import contextlib
-import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from msgspec.structs import replace
 
 from tickboard.fleet.nats_options import MAX_SERVERS, NatsAddress, NatsOptions
+from tickboard.fleet.tls_errors import certificate_text, ssl_text
 from tickboard.loop.threads import Threads
 from tickboard.output.text import one_line
 
@@ -28,12 +28,6 @@ CLOSE_S = 1.0
 
 MAX_SHOWN = 300
 """The most characters of an error that are shown."""
-
-_UNKNOWN_CA = frozenset({18, 19, 20, 21})
-"""OpenSSL's codes of certificates that are self-signed, or signed by nobody who is trusted."""
-
-_NOISE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
-"""What OpenSSL's errors have around their text."""
 
 T = TypeVar("T")
 
@@ -192,13 +186,8 @@ def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | No
 def _file_error(error: OSError | ValueError) -> str:
     """Return why a file cannot be read or used."""
     if isinstance(error, ssl.SSLError):
-        return _ssl_error(error)
+        return ssl_text(error)
     return getattr(error, "strerror", None) or error_text(error)
-
-
-def _ssl_error(error: ssl.SSLError) -> str:
-    """Return what OpenSSL says, without where in its source it says so."""
-    return _NOISE.sub("", error_text(error))
 
 
 def _credentials(file: Path | None) -> "RawCredentials | None":
@@ -259,10 +248,9 @@ def explained(error: Exception, server: NatsAddress) -> str:
     if lowered == "secure connection not available":
         return "has no TLS: configure it there, or give its URL with nats:// and no certificates"
     if isinstance(error, ssl.SSLCertVerificationError):
-        how = ": give the CA that has signed it with --nats-ca" if error.verify_code in _UNKNOWN_CA else ""
-        return f"has a certificate that is not accepted: {error.verify_message.rstrip('.')}{how}"
+        return certificate_text(error, "give the CA that has signed it with --nats-ca")
     if isinstance(error, ssl.SSLError):
-        why = _ssl_error(error)
+        why = ssl_text(error)
         return f"cannot be reached over TLS: {why}{': check --nats-cert' if 'alert' in why else ''}"
     return f"cannot be reached: {text or type(error).__name__}"
 
