@@ -457,7 +457,7 @@ async def test_a_server_of_an_older_protocol_is_lost_with_a_reason() -> None:
 async def test_a_host_without_an_overview_is_not_asked_for_everything() -> None:
     none = encode(About("web-1", "i", "1.0", 1, "T", 1000))
     async with fake_host(none, SERIES) as (url, asked), following(url) as listener:
-        await until(lambda: len(asked) >= 2)
+        await until(lambda: len(asked) >= 2 and listener.events)
     assert asked[:2] == ["/api/about", "/ws/metrics?metrics=-&changes=1"]
     assert listener.events == ["introduced"]
 
