@@ -741,6 +741,24 @@ def test_a_metric_of_another_unit_or_kind_is_shown_under_another_name() -> None:
     )
 
 
+def test_a_host_cannot_change_whether_the_wall_says_that_it_is_up() -> None:
+    own = MetricInfo("host_up", "Up", "", "gauge", [], 0, 1)
+    wall, host = followed(metrics=(CPU, own), series=(CPU_SERIES, WatchedSeries("host_up", "")))
+    host.tick(wall.due + 1, 5, 8)
+    wall.tick()
+    # A late tick, and a late value: both change ticks that the wall has made.
+    wall.tick()
+    host.tick(wall.due, 5, 9)
+    wall.tick()
+    assert (wall.values(UP)[1:], wall.values('host_up:gauge{host="web-1"}')[1:]) == ([1, 1, 1], [8, 9, None])
+    assert wall.info("web-1").problem == "metric 'host_up' is the wall's own: it is shown as host_up:gauge"
+    host.metrics, host.series = (CPU,), (CPU_SERIES,)
+    host.introduce()
+    host.tick(wall.due + 1, 5)
+    wall.tick()
+    assert (wall.values(UP)[-1], wall.info("web-1").problem) == (1, "")
+
+
 def test_a_host_that_comes_back_with_another_unit_keeps_the_name() -> None:
     wall, host = followed()
     host.tick(wall.due + 1, 5)

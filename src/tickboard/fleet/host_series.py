@@ -130,8 +130,7 @@ class HostSeries:
             self._make_up(host)
 
     def _make_up(self, host: FollowedHost) -> None:
-        labels = tuple(wall_labels(host.name, host.labels, {}).items())
-        host.up = self._make(host, "", UP, labels).column
+        host.up = self._make(host, "", UP, _up_labels(host)).column
 
     def _described(
         self, host: FollowedHost, one: WatchedSeries, metric: MetricInfo | None
@@ -154,6 +153,8 @@ class HostSeries:
             why = f"it had {MAX_KEPT_SERIES} series lately, and no more are shown: change their labels less often"
             return MadeSeries(REFUSED, described, why)
         try:
+            if key and metric.name == UP.name and labels == _up_labels(host):
+                raise InputError(f"metric {UP.name!r} is the wall's own")
             return self._made(host, key, MadeSeries(self._source.follow((host.name, key), metric, labels), described))
         except LimitError as error:
             return MadeSeries(REFUSED, described, str(error))
@@ -195,6 +196,10 @@ def _good_labels(labels: dict[str, str]) -> tuple[dict[str, str], list[str]]:
         else:
             good[name] = encodable(value)
     return good, refused
+
+
+def _up_labels(host: FollowedHost) -> Labels:
+    return tuple(wall_labels(host.name, host.labels, {}).items())
 
 
 def _other_name(metric: MetricInfo) -> str:
