@@ -216,9 +216,13 @@ async def test_a_credentials_file(tmp_path: Path) -> None:
     )
     with nats_server(config) as server:
         board, other = board_on(server.url, credentials=credentials), board_on(server.url, "web-2")
-        async with listening(server.url, credentials=text) as walls, serving(board, other):
+        seedless = tmp_path / "seedless.creds"
+        seedless.write_text(text.replace(user_seed, ""))
+        third = board_on(server.url, "web-3", credentials=seedless)
+        async with listening(server.url, credentials=text) as walls, serving(board, other, third):
             await shown(walls)
             await walls.until(lambda: "refuses the login" in problem(other, "NATS"))
+            await walls.until(lambda: "the seed in the credentials file cannot be used" in problem(third, "NATS"))
             # It is read again for each connection.
             shutil.move(credentials, tmp_path / "moved")
             server.restart()

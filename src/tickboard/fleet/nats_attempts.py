@@ -237,6 +237,8 @@ def explained(error: Exception, server: NatsAddress) -> str:
         return f"has not answered within {CONNECT_S:g} s"
     if "authorization violation" in lowered or "authentication" in lowered or "authorization failed" in lowered:
         return f"refuses the login ({text}): check the user and password, the token, or the credentials file"
+    if lowered.startswith("nkeys:"):
+        return f"is not tried: the seed in the credentials file cannot be used ({text}): make the file anew"
     if "maximum connections" in lowered:
         return f"has no room ({text}): raise max_connections in its configuration"
     if lowered == "connection lost" or isinstance(error, BrokenPipeError | ConnectionResetError):
