@@ -968,6 +968,27 @@ def test_after_a_long_interruption_all_is_read_that_was_missed_although_the_firs
     assert wall.time * 1000 <= end_ms <= wall.time * 1000 + 1000
 
 
+def test_all_is_read_that_was_missed_although_the_window_comes_a_moment_after_what_waited_on_the_way() -> None:
+    wall, host = followed()
+    host.tick(wall.due + 1, 1)
+    wall.tick()
+    last = wall.due
+    for _ in range(12):
+        wall.tick()
+    for number in range(1, 5):
+        host.tick(last + number, number)
+    wall.tick(2.0)
+    for number in range(5, 15):
+        host.tick(last + number, number)
+    # From now on they are in time.
+    for _ in range(2):
+        host.tick(wall.due + 1, 1)
+        wall.tick()
+    [(start_ms, end_ms)] = host.host.holes
+    assert start_ms == last * 1000
+    assert (last + 14) * 1000 <= end_ms <= (last + 15.1) * 1000
+
+
 def test_ticks_that_waited_for_the_clock_of_a_host_are_read_again_unless_the_shift_was_right() -> None:
     """Until then it is not known when a window ends, whose ticks have only the series of the moment."""
     for ahead_s in (0, 1000):

@@ -594,13 +594,17 @@ class Follower:
 
         After an interruption, or after the wall was down, the ticks of a host's window come, but only with the series
         that it has by then. After a restart of the host, so do those that have come before; if they belong to other
-        instants by now, its other series are read again, too.
+        instants by now, its other series are read again, too. What waited on the way may come first, and the window a
+        moment later.
         """
         arrived, before = self._clock(), host.arrived
         host.arrived = arrived
         if not host.ticked_ms:
             return
-        if not before or arrived - before > INTERRUPTED_INTERVALS * host.interval_ms / 1000 + INTERRUPTED_S:
+        longest_s = INTERRUPTED_INTERVALS * host.interval_ms / 1000 + INTERRUPTED_S
+        passed_s, old_s = arrived - before, self._now() - host.instant_ms(time_ms) / 1000
+        is_again = old_s > longest_s and passed_s > 0.5 * host.interval_ms / 1000
+        if not before or passed_s > longest_s or is_again:
             now_ms = host.clock.shown_ms(self._now())
             start_ms = host.ticked_ms if time_ms > host.moved_ms else time_ms - host.interval_ms
             self._add_hole(host, start_ms, max(time_ms, now_ms))
