@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickboard.fleet.name_claim import CLAIMED_S, LISTEN_S, NameClaim
+from tickboard.fleet.name_claim import CLAIMED_S, LISTEN_S, MAX_ANSWERED, NameClaim
 
 PATIENCE_S = 3.0
 
@@ -126,9 +126,23 @@ def test_of_two_that_wait_the_earlier_one_takes_the_name_and_not_before_it_is_fr
     assert later.look(3.25 + CLAIMED_S)
 
 
-def test_one_that_has_the_name_answers_every_other_and_one_that_wants_it_those_that_came_later() -> None:
+def test_one_that_has_the_name_answers_every_other_and_one_that_wants_it_once_each_that_came_later() -> None:
     mine = claim(10)
-    assert [mine.is_before(since) for since in (9, 10, 11)] == [False, False, True]
+    for later in (True, False):
+        assert [mine.answers(since) for since in (9, 10, 11)] == [False, False, later]
+    assert sum(mine.answers(20 + number) for number in range(2 * MAX_ANSWERED)) == MAX_ANSWERED - 1
     mine.connected(0)
     assert mine.look(LISTEN_S)
-    assert [mine.is_before(since) for since in (9, 10, 11)] == [True, False, True]
+    for _ in range(2):
+        assert [mine.answers(since) for since in (9, 10, 11)] == [True, False, True]
+
+
+def test_many_processes_of_one_name_answer_each_other_no_more_than_once() -> None:
+    claims = [claim(number) for number in range(20)]
+    sent = list(range(20))
+    count = 0
+    while sent:
+        since = sent.pop()
+        count += 1
+        sent += [number for number, each in enumerate(claims) if each.answers(since)]
+    assert count == 20 + 20 * 19 // 2

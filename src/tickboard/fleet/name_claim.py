@@ -13,6 +13,9 @@ LISTEN_S = 1.0
 CLAIMED_S = 2.0
 """How long it waits after a claim of an earlier process, which repeats its claim every second until it has the name."""
 
+MAX_ANSWERED = 1_000
+"""How many processes it answers without having the name."""
+
 
 class NameClaim:
     """The claim of this process to its name.
@@ -33,6 +36,7 @@ class NameClaim:
         self.other = ""
         self._patience_s = patience_s
         self._free_at: float | None = None
+        self._answered: set[float] = set()
         # Until when an earlier process may take the name first.
         self._claimed_until = 0.0
         self._rival_at: float | None = None
@@ -55,13 +59,21 @@ class NameClaim:
         """Whether another process has the name or wants it."""
         return self._rival_at is not None
 
-    def is_before(self, since: float) -> bool:
-        """Return whether this process comes before another one that wants the name, and answers it.
+    def answers(self, since: float) -> bool:
+        """Return whether to answer another process that wants the name.
+
+        The one that has the name always does. One that came before does once, since its answer is a claim, too: among
+        many processes of one name, each answer would be answered again.
 
         Args:
             since: when the other one began to want it, POSIX seconds.
         """
-        return since != self.since if self.holds else self.since < since
+        if self.holds:
+            return since != self.since
+        if since <= self.since or since in self._answered or len(self._answered) >= MAX_ANSWERED:
+            return False
+        self._answered.add(since)
+        return True
 
     def heard(self, since: float, now: float, *, holds: bool, place: str = "") -> None:
         """Take another process's claim or beat.

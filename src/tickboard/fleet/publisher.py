@@ -135,7 +135,7 @@ class Publisher:
         claim = msgspec.json.decode(content, type=Claim)
         self._heard(claim.since, holds=claim.holds, place=one_line(claim.place, _ID_TEXT))
         mine = self._claim
-        if mine is not None and not claim.holds and mine.is_before(claim.since):
+        if mine is not None and not claim.holds and mine.answers(claim.since):
             self._send_claim(mine)
 
     def _take_bye(self, content: bytes) -> None:
