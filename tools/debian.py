@@ -3,6 +3,7 @@
 Usage: python tools/debian.py PACKAGE… ; it prints the directory that they are under.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -13,18 +14,20 @@ ROOT = Path(__file__).parents[1] / ".venv" / "debian"
 
 
 def unpacked(*packages: str) -> Path:
-    """Return the directory that holds these packages, fetched when they aren't there yet.
+    """Return the directory that holds these packages, fetched when they aren't there yet, by one process at a time.
 
     Raises:
         OSError: this is no Debian, or a package cannot be had.
     """
     marks = ROOT / "unpacked"
     marks.mkdir(parents=True, exist_ok=True)
-    missing = [package for package in packages if not (marks / package).exists()]
-    if missing and not shutil.which("apt-get"):
-        raise OSError(f"{', '.join(missing)} can be had from Debian's packages only, and there is no apt-get here")
-    if missing:
-        _fetch(missing, marks)
+    with (ROOT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = [package for package in packages if not (marks / package).exists()]
+        if missing and not shutil.which("apt-get"):
+            raise OSError(f"{', '.join(missing)} can be had from Debian's packages only, and there is no apt-get here")
+        if missing:
+            _fetch(missing, marks)
     return ROOT / "root"
 
 
