@@ -169,7 +169,7 @@ proxies: $(BIN)/python
 	@$(BIN)/python tools/proxies.py
 
 chromium:
-	@command -v chromium >/dev/null || { $(call APT,chromium); }
+	@command -v chromium >/dev/null && command -v chromium-headless-shell >/dev/null || { $(call APT,chromium chromium-headless-shell); }
 
 # For the networks that tests make. Without it, those tests are skipped.
 iproute2:

@@ -18,6 +18,9 @@ from playwright.sync_api import (
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
+WITHOUT_WINDOWS = os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or CHROMIUM
+"""Chromium without its own windows, in which a page takes half the CPU time; it shows no notifications."""
+
 PATIENCE_MS = 30_000
 """How long to wait for the page: long enough for a busy machine, and shorter than a test may take."""
 
@@ -34,12 +37,20 @@ QUIET = [
 ]
 
 
+def address(page: Page) -> str:
+    """Return the address of a page as it is now; Playwright's own is that of its last event."""
+    found: str = page.evaluate("location.href")
+    return found
+
+
 # Not session-scoped: Playwright's loop runs in this thread as long as the browser lives, so that no other test could
 # run its own.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A browser: without its own windows, or the program that a test's parameter names."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        program = getattr(request, "param", WITHOUT_WINDOWS)
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
         yield browser
         browser.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from tests.e2e.conftest import PATIENCE_MS, Watched, loaded
+from tests.e2e.conftest import CHROMIUM, PATIENCE_MS, Watched, loaded
 from tests.e2e.looks import CONTRAST, watch_shifts
 from tests.serving import Server, serve, wait_for
 
@@ -370,6 +370,7 @@ def test_a_disconnected_page_does_not_claim_that_nothing_fires(page: Page, value
     with serve("run", str(BOARDS / "switched.py"), env={"VALUES": str(values)}) as server:
         page.goto(server.url)
         expect(feed(page)).to_contain_text("No active alerts")
+        expect(page.locator('.metric-card[data-metric="value"] .now-value')).to_have_text(re.compile(r"\d"))
         loaded(page)
     expect(feed(page)).to_contain_text("Not known")
     expect(feed(page)).to_contain_text(re.compile(r"No alerts at \d\d:\d\d; current status unknown"))
@@ -662,6 +663,7 @@ def test_the_bell_is_off_by_default(allowed: BrowserContext, switched: Server, v
     assert page.evaluate("[window.notified, window.tones]") == [[], []]
 
 
+@pytest.mark.parametrize("browser", [pytest.param(CHROMIUM, id="whole")], indirect=True)
 def test_only_one_of_several_tabs_notifies(allowed: BrowserContext, switched: Server, values: Path) -> None:
     pages = [allowed.new_page() for _ in range(3)]
     for page in pages:
