@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tests.e2e.conftest import Watched
+from tests.e2e.conftest import Watched, address
 from tests.serving import Server, serve
 
 BOARD = str(Path(__file__).parent / "boards" / "labelled.py")
@@ -116,7 +116,7 @@ def test_a_chart_is_enlarged_and_the_back_button_and_escape_close_it(watched: Wa
     enlarged = page.get_by_role("region", name="Modes, enlarged")
     chart(page, "modes").get_by_role("button", name="Enlarge: Modes").click()
     expect(enlarged.locator(".stats-table tbody tr")).to_have_count(3)
-    assert page.url.endswith("#chart=modes")
+    assert address(page).endswith("#chart=modes")
     expect(chart(page, "modes")).to_be_hidden()
     page.go_back()
     expect(enlarged).to_have_count(0)

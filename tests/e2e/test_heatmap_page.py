@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.e2e.conftest import address
 from tests.e2e.test_charts_page import has_colour
 from tests.serving import Server, serve
 
@@ -127,5 +128,5 @@ def test_an_enlarged_heat_map_can_be_saved_and_linked(page: Page, heat: Server, 
     assert (tmp_path / "saved.png").read_bytes().startswith(b"\x89PNG")
     enlarged.get_by_role("button", name="Copy link").click()
     expect(enlarged.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("() => navigator.clipboard.readText()") == page.url
-    assert "#chart=" in page.url
+    assert page.evaluate("() => navigator.clipboard.readText()") == address(page)
+    assert "#chart=" in address(page)

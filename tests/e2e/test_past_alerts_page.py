@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.e2e.conftest import PATIENCE_MS, Watched
+from tests.e2e.conftest import PATIENCE_MS, Watched, address
 from tests.serving import Server, serve
 
 BOARD = str(Path(__file__).parent / "boards" / "switched.py")
@@ -88,7 +88,7 @@ def test_alerts_of_a_past_time_are_as_they_were_in_another_browser_too(
     assert said(page) == then
     # By now they are in the journal and in the history only.
     page.wait_for_timeout(7_000)
-    other = other_page(browser, page.url)
+    other = other_page(browser, address(page))
     expect(other.locator(".gone-on")).to_have_count(2)
     expect(other.locator(".firing-list .alert-value").first).to_have_text("95.0 %")
     expect(other.locator(".firing-list .peak")).to_have_count(2)
@@ -160,7 +160,7 @@ def test_a_click_on_an_alert_goes_to_its_chart_at_its_time(page: Page, server: S
     expect(chart).to_have_class(re.compile("stands-out"))
     # Its end is in the range: it is over there.
     expect(page.locator(".health-says")).to_have_text("All quiet")
-    assert re.search(r"\?from=\S+Z&to=\S+Z$", page.url)
+    assert re.search(r"\?from=\S+Z&to=\S+Z$", address(page))
     row.get_by_role("button", name="Details").click()
     expect(row.locator(".repeats .outcome")).to_contain_text("resolved after")
 

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.e2e.conftest import PATIENCE_MS, Watched, loaded
+from tests.e2e.conftest import PATIENCE_MS, Watched, address, loaded
 from tests.e2e.test_everyone_page import findings
 from tests.serving import Server, serve
 
@@ -83,7 +83,7 @@ def range_button(page: Page) -> Locator:
 
 def shown(page: Page) -> tuple[float, float]:
     """The range in the address, in seconds since 1970."""
-    query = parse_qs(urlsplit(page.url).query)
+    query = parse_qs(urlsplit(address(page)).query)
     first, last = (np.datetime64(query[name][0].rstrip("Z"), "ms").astype(float) / 1000 for name in ("from", "to"))
     return first, last
 

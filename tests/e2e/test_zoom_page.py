@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
-from tests.e2e.conftest import Watched
+from tests.e2e.conftest import Watched, address
 from tests.serving import Server, serve
 
 from tickboard.history.layout import Layout, Retention
@@ -92,7 +92,7 @@ def pill(page: Page) -> Locator:
 def standing(page: Page) -> tuple[float, float]:
     """Wait until the address has a range that stands still, and return it in seconds."""
     page.wait_for_url(re.compile(r"[?&]from=.*&to="))
-    query = parse_qs(urlsplit(page.url).query)
+    query = parse_qs(urlsplit(address(page)).query)
     return seconds(query["from"][0]), seconds(query["to"][0])
 
 
@@ -141,7 +141,7 @@ def test_a_drag_zooms_all_charts_and_a_double_click_or_backspace_goes_back(watch
     page.keyboard.press("Home")
     oldest = "|".join(time.strftime("%H:%M:%S", time.localtime(first + later)) for later in range(-5, 6))
     expect(page.locator('.chart[data-metric="modes"]').get_by_role("status")).to_have_text(re.compile(f"({oldest}):"))
-    zoomed = page.url
+    zoomed = address(page)
     drag(page, chart, 0.4, 0.6)
     page.wait_for_function("(before) => location.href !== before", arg=zoomed)
     assert standing(page)[1] - standing(page)[0] < 500
@@ -180,7 +180,7 @@ def test_a_drag_changes_nothing_but_its_own_overlay(page: Page, past: Server) ->
     page.keyboard.press("Escape")
     expect(page.locator(".brush-pill")).to_have_count(0)
     page.mouse.up()
-    assert "from=" + stamp[0] in page.url
+    assert "from=" + stamp[0] in address(page)
 
 
 def test_a_drag_with_shift_brushes_and_its_actions_stand_beside_it(watched: Watched, past: Server) -> None:
@@ -231,7 +231,7 @@ def test_by_keyboard_alone_a_range_is_brushed_zoomed_and_left(watched: Watched, 
     first, last = standing(page)
     page.keyboard.press("Escape")
     expect(pill(page)).to_have_count(0)
-    zoomed = page.url
+    zoomed = address(page)
     page.keyboard.press("+")
     page.wait_for_function("(before) => location.href !== before", arg=zoomed)
     assert standing(page)[1] - standing(page)[0] == pytest.approx((last - first) / 2, abs=1)
