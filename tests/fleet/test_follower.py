@@ -514,6 +514,17 @@ def test_a_host_that_was_never_reached_is_logged_and_listed_under_its_address(ca
 # --- names ---
 
 
+def take_over(wall: Wall, host: FakeHost, value: float) -> None:
+    """Let one of two hosts of a name be heard, and not the other one, until the wall shows its values."""
+    for _ in range(5):
+        wall.tick()
+        host.beat()
+    host.tick(wall.due + 1, value)
+    wall.tick()
+    assert wall.values(KEY)[-1] == value
+    assert (wall.info("web-1").state, wall.info("web-1").problem) == ("live", "")
+
+
 def test_two_hosts_of_one_name_are_told_apart_and_the_second_waits_until_the_first_is_gone() -> None:
     wall, host = followed()
     other = FakeHost(wall, id="other", link=FakeLink("http://b"))
@@ -524,23 +535,12 @@ def test_two_hosts_of_one_name_are_told_apart_and_the_second_waits_until_the_fir
         other.tick(wall.due + 1, 2)
         wall.tick()
     assert wall.values(KEY)[-2:] == [1, 1]
-    for _ in range(5):
-        wall.tick()
-        other.beat()
-    other.tick(wall.due + 1, 2)
-    wall.tick()
-    assert wall.values(KEY)[-1] == 2
-    assert (wall.info("web-1").problem, wall.info("web-1").address) == ("", "http://b")
+    take_over(wall, other, 2)
+    assert wall.info("web-1").address == "http://b"
     # The first one was only paused: its connection has lasted, so it does not introduce itself again.
     host.beat()
     assert "another host has its name: give one of them another name (http://a:3000)" in wall.info("web-1").problem
-    for _ in range(5):
-        wall.tick()
-        host.beat()
-    host.tick(wall.due + 1, 3)
-    wall.tick()
-    assert wall.values(KEY)[-1] == 3
-    assert (wall.info("web-1").state, wall.info("web-1").problem) == ("live", "")
+    take_over(wall, host, 3)
 
 
 @pytest.mark.parametrize("interval_ms", [1000, 10_000])

@@ -41,7 +41,7 @@ MAX_HOSTS = 5_000
 """The most hosts of one wall; further ones are refused."""
 
 IN_DOUBT_S = 5.0
-"""How long ticks of a host wait for its time, after its clock may have been set or it has said its time."""
+"""How long ticks of a host wait while its clock is in doubt and it does not say its time."""
 
 UNSEEN_TICKS, UNSEEN_BEATS = 3, 3
 """So many beats in a row that are so many ticks ahead of the newest tick mean that ticks are lost."""
@@ -61,11 +61,11 @@ CLOCK, TICK_TIMES = "clock", "times of ticks"
 
 
 class _Waiting(Struct):
-    """A link that leads to no host of the wall now, for as long as nothing is heard through it.
+    """A link that the wall does not use now: it is tried again when something is heard through it.
 
     Attributes:
-        about: the host that it leads to.
-        heard: when that was last heard from, by the follower's clock.
+        about: the description of the host that it leads to.
+        heard: when that host was last heard from, by the follower's clock.
         is_noted: whether the host that has its name says that there is another.
     """
 

@@ -65,7 +65,7 @@ class FollowedHost:
         seen: when it was last heard from, POSIX seconds; 0: never.
         heard: the same by the follower's clock that never steps.
         clock: its clock.
-        doubted: since when its clock is in doubt, if it is, and was not compared, by the follower's clock.
+        doubted: when its clock came into doubt, or was last compared while it was, by the follower's clock.
         interval_ms: milliseconds between two of its ticks.
         labels: its own labels.
         metrics: the names of the metrics that it has or had, the newest last: a hole may have those of another board.
