@@ -133,6 +133,27 @@ def test_a_link_shows_the_same_to_somebody_in_another_time_zone(shown: Page, bro
     other.context.close()
 
 
+def test_what_changed_waits_for_the_titles_that_come_with_the_board(shown: Page, browser: Browser) -> None:
+    other = browser.new_context().new_page()
+    other.set_default_timeout(PATIENCE_MS)
+    other.add_init_script("delete window.SharedWorker")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    other.route("**/api/board", hold)
+    with other.expect_response("**/api/changes?*") as answered:
+        other.goto(address(shown))
+    answered.value.finished()
+    other.wait_for_timeout(500)
+    expect(panel(other).get_by_role("status").filter(has_text="Comparing all series")).to_be_visible()
+    expect(rows(other)).to_have_count(0)
+    held[0].continue_()
+    expect(rows(other).locator(".change-name")).to_have_text(["Queue length orders", "Load", "Disk busy sdc"])
+    other.context.close()
+
+
 def test_the_keyboard_reaches_everything_and_the_focus_returns(page: Page, stepped: Server) -> None:
     page.goto(stepped.url)
     expect(link(page)).to_be_visible()

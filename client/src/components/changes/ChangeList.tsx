@@ -4,10 +4,10 @@ import { countOf, noneLeft, type Way, wayOf, whatIsMissing, whyNothing } from ".
 import { formatLine, formatWhen } from "../../format";
 import { seriesKey } from "../../link/protocol";
 import type { ChangeLinesStore } from "../../stores/changelines";
-import type { ChangesStore } from "../../stores/changes";
+import type { ChangesStore, Found } from "../../stores/changes";
 import type { Comparison } from "../../time/comparison";
 import type { SeriesChange } from "../../types.gen";
-import { found, wordsOf } from "../../window/find";
+import { found as matching, wordsOf } from "../../window/find";
 import { useStores } from "../context";
 import { Icon } from "../Icon";
 import { ChangeRow } from "./ChangeRow";
@@ -19,6 +19,8 @@ const WAYS: readonly { way: Way; text: string }[] = [
 ];
 /** The room of the rows that are coming. */
 const COMING = [1, 2, 3, 4, 5, 6];
+
+const COMPARING: Found = { state: "loading", note: "" };
 
 /** A row, in the words that the filter finds. */
 export interface Listed {
@@ -41,8 +43,10 @@ export function ChangeList(props: { ranges: Comparison; changes: ChangesStore; l
   const { board, connection, history } = useStores();
   const [filter, setFilter] = createSignal("");
   const [way, setWay] = createSignal<Way>("all");
+  /** What changed, as soon as the board has come with the titles and units. */
+  const found = () => (board.board() ? props.changes.found() : COMPARING);
   const answer = createMemo(() => {
-    const now = props.changes.found();
+    const now = found();
     return now.state === "found" ? now.answer : undefined;
   });
   const all = createMemo<readonly Listed[]>(() =>
@@ -54,8 +58,7 @@ export function ChangeList(props: { ranges: Comparison; changes: ChangesStore; l
   );
   const rows = createMemo(() => {
     const wanted = all().filter(({ change }) => way() === "all" || wayOf(change) === way());
-    const ranks = new Set(found(wanted, wordsOf(filter()), wanted.length).map(({ rank }) => rank));
-    return wanted.filter(({ rank }) => ranks.has(rank));
+    return matching(wanted, wordsOf(filter()), wanted.length).sort((a, b) => a.rank - b.rank);
   });
   const kept = () => ({
     oldest: history.oldest(),
@@ -64,11 +67,11 @@ export function ChangeList(props: { ranges: Comparison; changes: ChangesStore; l
   });
   const when = (time: number) => formatWhen(time, connection.time());
   const failure = () => {
-    const now = props.changes.found();
+    const now = found();
     return now.state === "failed" ? now.message : undefined;
   };
   const note = () => {
-    const now = props.changes.found();
+    const now = found();
     return now.state === "loading" ? now.note || "Comparing all series …" : "";
   };
   /** Why the list is empty. */
