@@ -250,6 +250,30 @@ def test_series_that_the_file_does_not_have_yet_are_read_from_it(tmp_path: Path)
     assert history.answer_from_memory(asked) is None
 
 
+def test_new_series_do_not_keep_others_from_being_answered_until_they_are_written(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", Retention(), lambda problem: None, commit_s=3600)
+    history.begin("run", 1000, 60)
+    for second in range(10):
+        history.append(second, START + second, LAYOUT, np.full(7, float(second)))
+    history.flush()
+    asked = {pattern: Question((pattern,), START * 1000, (START + 100) * 1000, 100) for pattern in ("cpu", "disk", "*")}
+    assert None not in [history.answer_from_memory(question) for question in asked.values()]
+    # A program comes, another one leaves, and a unit changes.
+    came = layout_of([("process", (("name", "sh"),), "%"), CPU, ("memory", (), "kB"), DISKS[1]])
+    history.append(10, START + 10, came, np.arange(4.0))
+    found = {pattern: history.answer_from_memory(question) for pattern, question in asked.items()}
+    assert found["*"] is None
+    changed = Question(("memory",), START * 1000, (START + 100) * 1000, 100)
+    assert history.answer_from_memory(changed) is None
+    history.flush()
+    for pattern in ("cpu", "disk"):
+        assert (answer := found[pattern]) is not None
+        assert answer.times[-1] == (START + 10) * 1000
+        assert [*PIECES["json"](answer)] == [*PIECES["json"](history.read(asked[pattern]))]
+    assert history.answer_from_memory(changed) is not None
+    history.close()
+
+
 def test_a_new_file_in_place_of_a_lost_one_is_read(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "THROUGH_S", 0.01)
     append(recorded, LAYOUT, 10)

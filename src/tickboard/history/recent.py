@@ -267,15 +267,12 @@ class RecentTicks:
     # --- series ---
 
     def _choose(self, patterns: tuple[str, ...], ids_of: IdsOf) -> _Choice | None:
-        """Return the series that selectors match; None if the file does not have all series yet."""
+        """Return the series that selectors match; None if the file does not have all of them yet."""
         layouts = dict.fromkeys(part.layout for part in self._parts)
         if len(self._ids) > _LAYOUTS:
             self._forget_series()
         for layout in layouts:
-            if layout not in self._ids:
-                ids = ids_of(layout)
-                if ids is None:
-                    return None
+            if layout not in self._ids and (ids := ids_of(layout)) is not None:
                 self._add_series(layout, ids)
         choice = self._choices.get(patterns)
         if choice is None:
@@ -286,9 +283,27 @@ class RecentTicks:
                 self._choices.popitem(last=False)
         for layout in layouts:
             if layout not in choice.places:
-                _, *both = np.intersect1d(self._ids[layout], choice.ids, assume_unique=True, return_indices=True)
+                ids = self._ids[layout] if layout in self._ids else self._ids_before(layout, patterns)
+                if ids is None:
+                    return None
+                _, *both = np.intersect1d(ids, choice.ids, assume_unique=True, return_indices=True)
                 choice.places[layout] = both[0], both[1]
         return choice
+
+    def _ids_before(self, layout: Layout, patterns: tuple[str, ...]) -> Integers | None:
+        """Return the ids of the series in a layout that is not written yet, below 0 for new ones.
+
+        None: selectors match a new one. Processes come and go, and with them layouts: others need not wait for them.
+        """
+        known = self._catalogue
+        ids, new = -1 - np.arange(len(layout.keys)), []
+        for place, (name, labels, unit) in enumerate(layout.keys):
+            entry = Entry(known.id_of(name, labels), name, labels, unit)
+            if known.entries.get(entry.id) == entry:
+                ids[place] = entry.id
+            else:
+                new.append(entry)
+        return None if new and len(Catalogue(new).choose(patterns)) else ids
 
     def _add_series(self, layout: Layout, ids: Integers) -> None:
         self._ids[layout] = ids
