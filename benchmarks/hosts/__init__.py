@@ -15,8 +15,14 @@ from benchmarks.hosts.synthetic import SERIES as SERIES_OF_OVERVIEW
 from benchmarks.hosts.viewing import delays
 from benchmarks.report import Table
 
-REAL, SYNTHETIC, SERIES = 50, 950, 150
-"""Real hosts, those of one process, and the series of each of these."""
+HOSTS = ((50, 950), (20, 980), (50, 0))
+"""Real hosts, and those of one process."""
+
+SERIES = 150
+"""The series of each host of one process."""
+
+LIMITS = {"wall, % of a core": "30", "memory in MB": "300", "p99": "150", "never came": "0"}
+"""The limits of figures, by the ends of their names."""
 
 HOLES, HOUR_S = 100, 3_600
 """How many hosts have a hole, and how long it is, in seconds."""
@@ -37,42 +43,53 @@ def tables() -> Iterator[Table]:
 
 
 def _wall() -> Table:
-    """Measure a wall of a thousand hosts."""
+    """Measure walls of a thousand hosts, and one of the real hosts alone."""
     table = Table(
         "A wall of 1,000 hosts",
-        f"{REAL} real host boards and {SYNTHETIC} synthetic hosts in one process publish on one NATS server, each "
+        "Real host boards and synthetic hosts in one process publish on one NATS server, each "
         f"{SERIES} series or more once a second, of which 5 or more are the overview. One wall follows them all, with "
         "history, and one viewer watches one metric of all hosts: how long after a host's tick does each value arrive? "
-        "All on two cores (`python -m benchmarks hosts`), where the real hosts sample one after the other.",
-        ["", "measured", "limit"],
+        "All on two cores (`python -m benchmarks hosts`), where the real hosts sample at the same moment, one after "
+        "the other: the last columns have fewer of them, and them alone.",
+        ["real and synthetic hosts", *(f"{real} + {synthetic}" for real, synthetic in HOSTS), "limit"],
     )
+    columns = [_followed(real, synthetic) for real, synthetic in HOSTS]
+    for name in columns[0]:
+        limit = next((limit for end, limit in LIMITS.items() if name.endswith(end)), "")
+        table.add(name, *(column.get(name, "") for column in columns), limit)
+    return table
+
+
+def _followed(real: int, synthetic: int) -> dict[str, str]:
+    """Return what a wall of some hosts costs, and how late its values are."""
+    found: dict[str, str] = {}
     with contextlib.ExitStack() as stack:
         url, nats = stack.enter_context(nats_server())
-        stack.enter_context(many_hosts(url, SYNTHETIC, SERIES))
-        for number in range(REAL):
+        if synthetic:
+            stack.enter_context(many_hosts(url, synthetic, SERIES))
+        for number in range(real):
             stack.enter_context(tickboard("--nats", url, "--name", f"real-{number:02}", "--state", "none"))
         wall = stack.enter_context(tickboard("follow", url))
-        joined_s = until(lambda: live(wall) >= REAL + SYNTHETIC, "each host")
+        joined_s = until(lambda: live(wall) >= real + synthetic, "each host")
         time.sleep(10)
         cpu, nats_cpu, began = wall.cpu(), nats.cpu(), time.monotonic()
-        found = delays(wall.port, TICKS, REAL + SYNTHETIC)
+        late = delays(wall.port, TICKS, real + synthetic)
         passed = time.monotonic() - began
-        table.add("all hosts live after the wall's start, s", f"{joined_s:.1f}", "")
-        table.add("wall, % of a core", f"{(wall.cpu() - cpu) / passed * 100:.1f}", "30")
-        table.add("wall, memory in MB", f"{wall.memory_mb():.0f}", "300")
-        table.add("NATS server, % of a core", f"{(nats.cpu() - nats_cpu) / passed * 100:.1f}", "")
+        found["all hosts live after the wall's start, s"] = f"{joined_s:.1f}"
+        found["wall, % of a core"] = f"{(wall.cpu() - cpu) / passed * 100:.1f}"
+        found["wall, memory in MB"] = f"{wall.memory_mb():.0f}"
+        found["NATS server, % of a core"] = f"{(nats.cpu() - nats_cpu) / passed * 100:.1f}"
         for name, some in (
-            ("all", np.concatenate(list(found.values()))),
-            ("synthetic", found["web"]),
-            ("real", found["real"]),
+            ("all", np.concatenate([*late.values()])),
+            ("synthetic", late.get("web")),
+            ("real", late["real"]),
         ):
-            table.add(
-                f"from a host's tick to the viewer, ms, {name} hosts: median", f"{np.median(some) * 1000:.0f}", ""
-            )
-            table.add(f"{name} hosts: p99", f"{np.percentile(some, 99) * 1000:.0f}", "150")
-        lost = sum(int(np.isinf(some).sum()) for some in found.values())
-        table.add("values that never came", str(lost), "0")
-    return table
+            if some is not None:
+                median, most = np.percentile(some, (50, 99)) * 1000
+                found[f"from a host's tick to the viewer, ms, {name} hosts: median"] = f"{median:.0f}"
+                found[f"{name} hosts: p99"] = f"{most:.0f}"
+        found["values that never came"] = str(sum(int(np.isinf(some).sum()) for some in late.values()))
+    return found
 
 
 def _hole() -> Table:

@@ -45,6 +45,12 @@ SERIES = [SeriesInfo(each.name, each.unit, {"mount": "/"} if each.labels else {}
 SPREAD_S = 0.05
 """Within how much of a second the hosts publish: each samples before, which takes some milliseconds."""
 
+MADE_AFTER_S = 0.5
+"""How long after one tick the messages of the next one are made."""
+
+BEATS = 20
+"""At how many moments of a second the hosts send their beats: each has begun at a time of its own."""
+
 _TICK = struct.Struct("<BBHIQd")
 
 
@@ -61,6 +67,7 @@ class Hosts:
         self._connection = connection
         self._names = names
         self._began = time.time()
+        self._seq = 0
         random = np.random.default_rng(0)
         self._random = random
         self._overview = random.uniform(10, 70, (len(names), len(SERIES)))
@@ -73,9 +80,13 @@ class Hosts:
         due = time.time() // 1 + 1
         # A later process goes on where an earlier one was.
         while True:
+            # What takes this process long, each host does by itself on a machine of its own.
+            made = self._make(due, int(due))
             await asyncio.sleep(max(0.0, due - time.time()))
-            await self._publish(due, int(due))
+            await self._publish(due, made)
+            self._seq = int(due)
             due += 1
+            await asyncio.sleep(MADE_AFTER_S)
 
     def _introduce(self, names: Iterable[str]) -> None:
         for number, name in enumerate(names):
@@ -92,20 +103,35 @@ class Hosts:
             )
             self._connection.publish(subject(name, "about"), encode(about))
 
-    async def _publish(self, due: float, seq: int) -> None:
+    def _make(self, due: float, seq: int) -> list[tuple[str, bytes]]:
+        """Return the messages of a tick: for each host the overview, then all series."""
         self._overview = np.clip(self._overview + self._random.normal(0, 0.5, self._overview.shape), 0, 100)
         self._all += self._random.normal(0, 0.5, self._all.shape)
-        overview, every = np.round(self._overview, 2), np.round(self._all, 2)
         head = _TICK.pack(2, 0, 0, 1, seq, due * 1000)
-        publish = self._connection.publish
-        for number, name in enumerate(self._names):
-            if not number % 50:
+        kinds = [("overview", np.round(self._overview, 2)), ("ticks", np.round(self._all, 2))]
+        return [
+            (subject(name, kind), head + rows[number].tobytes())
+            for number, name in enumerate(self._names)
+            for kind, rows in kinds
+        ]
+
+    async def _publish(self, due: float, made: list[tuple[str, bytes]]) -> None:
+        for number, (where, content) in enumerate(made):
+            if not number % 100:
                 # The others of this second have not sampled yet.
-                await asyncio.sleep(max(0.0, due + SPREAD_S * number / len(self._names) - time.time()))
-            publish(subject(name, "overview"), head + overview[number].tobytes())
-            publish(subject(name, "ticks"), head + every[number].tobytes())
-            beat = Beat(f"id of {name}", self._began, time.time(), f"epoch of {name}", seq, 1000, 0)
-            publish(subject(name, "beat"), encode(beat))
+                await asyncio.sleep(max(0.0, due + SPREAD_S * number / len(made) - time.time()))
+            self._connection.publish(where, content)
+
+    async def beat(self) -> None:
+        """Send the beats of some hosts at a time, each once a second, for ever."""
+        due = time.time()
+        while True:
+            for first in range(BEATS):
+                due += 1 / BEATS
+                await asyncio.sleep(max(0.0, due - time.time()))
+                for name in self._names[first::BEATS]:
+                    beat = Beat(f"id of {name}", self._began, time.time(), f"epoch of {name}", self._seq, 1000, 0)
+                    self._connection.publish(subject(name, "beat"), encode(beat))
 
 
 def record(path: Path, seconds: int) -> None:
@@ -144,7 +170,9 @@ async def main(url: str, hosts: int, series: int, history: str) -> None:
         for name in names:
             supervisor.start(f"calls to {name}", HostCalls(connection, name, app, identify).run)
         supervisor.start("connection", connection.run)
-        await Hosts(connection, names, series).run()
+        publishing = Hosts(connection, names, series)
+        supervisor.start("beats", publishing.beat)
+        await publishing.run()
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def delays(port: int, ticks: int, wanted: int, metric: str = "cpu_usage") -> dic
             if kind not in {_TICK, _AMENDED}:
                 continue
             there = ~np.isnan(np.frombuffer(message, "<f8", offset=_HEADER.size))
-            if kind == _TICK and (seen or there.sum() >= wanted):
+            if kind == _TICK and len(there) >= wanted:
                 seen[seq] = np.full(len(there), np.inf)
             if seq in seen:
                 seen[seq] = np.where(there & np.isinf(seen[seq]), now - time_ms / 1000, seen[seq])
