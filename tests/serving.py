@@ -69,6 +69,11 @@ class Server:
         """Ask again and again until something is true."""
         wait_for(condition, self.output)
 
+    def says(self, text: str) -> bool:
+        """Wait until it has printed a text, which may come a moment after what it tells of."""
+        self.wait_for(lambda: text in self.output())
+        return True
+
     def stop(self, number: int = signal.SIGINT) -> int:
         """Stop it like Ctrl-C, and return its exit status."""
         if self.process.poll() is None:

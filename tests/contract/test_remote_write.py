@@ -138,7 +138,7 @@ def test_a_prometheus_that_does_not_know_2_0_is_sent_1_0(board: Path, tmp_path: 
                 "instance": "here",
                 "job": "tickboard",
             }
-            assert "does not support version 2.0: using 1.0" in server.output()
+            assert server.says("does not support version 2.0: using 1.0")
 
 
 def test_the_file_names_the_receiver_and_a_reload_continues(board: Path, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_two_asgi_workers_with_one_alert_log_both_serve_and_one_has_the_board(fo
                 return error.response.status_code
 
         wait_for(lambda: refused() == 503, server.output)
+        wait_for(lambda: NO_BOARD in server.output(), server.output)
         assert len([line for line in server.output().splitlines() if NO_BOARD in line]) == 1
 
 
@@ -110,7 +111,7 @@ def test_a_process_without_the_board_takes_over_when_the_other_ends(folder: Path
             other.execute("ROLLBACK")
             other.close()
             server.wait_for("/")
-            assert "this process has the board now" in server.output()
+            wait_for(lambda: "this process has the board now" in server.output(), server.output)
 
 
 @pytest.mark.parametrize(

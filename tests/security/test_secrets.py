@@ -311,7 +311,7 @@ def test_a_server_bound_to_other_addresses_shows_short_problems(failing: Path) -
     with serve("run", str(failing), "--state", "none", "--host", "0.0.0.0", "--auth", "none") as server:
         server.wait_for(lambda: server.json("/api/board").get("problems"))
         assert is_short(problems(server.url, {}))
-        assert "the text of an exception" in server.output(), "the log has everything"
+        assert server.says("the text of an exception"), "the log has everything"
 
 
 def test_the_path_of_the_alert_log_is_shown_only_on_the_machine_itself(failing: Path, tmp_path: Path) -> None:
