@@ -1,10 +1,11 @@
 """Detects that the server around a mounted board is shutting down.
 
 The lifespan event comes too late: a server first waits for its connections, and an alert stream never ends by itself.
-So this module checks every quarter of a second. uvicorn, alone, with workers or in gunicorn, has a flag and closes its
-listening sockets, whatever the reason; its `Server` is found among the waiting coroutines, and only read. Other servers
-react to SIGINT and SIGTERM: a handler here records the signal and calls theirs. If a server continues after such a
-signal, so does its board: streams that reconnect some seconds later stay open.
+Our own server ends streams itself. With any other, this module checks every quarter of a second. uvicorn, alone, with
+workers or in gunicorn, has a flag and closes its listening sockets, whatever the reason; its `Server` is found among
+the waiting coroutines, and only read. Other servers react to SIGINT and SIGTERM: a handler here records the signal and
+calls theirs. If a server continues after such a signal, so does its board: streams that reconnect some seconds later
+stay open.
 """
 
 import asyncio
@@ -28,6 +29,10 @@ SIGNALLED_S = 5.0
 Handler = Callable[[int, FrameType | None], Any]
 
 
+class EndsStreams:
+    """A server that ends streams itself when it shuts down: nobody has to watch it."""
+
+
 class Ending:
     """Watches the server around a board.
 
@@ -46,6 +51,8 @@ class Ending:
         """Start watching. Call it in the server's loop."""
         loop = asyncio.get_running_loop()
         self._server = server_around()
+        if isinstance(self._server, EndsStreams):
+            return
         if self._server is None and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._chain(number, loop)

@@ -25,6 +25,7 @@ from tickboard.problems import described
 from tickboard.server.requests.proxied import Proxied
 from tickboard.server.streams.client_messages import MAX_MESSAGE_BYTES
 from tickboard.server.uvicorn.accepting import Acceptor
+from tickboard.server.uvicorn.ending import EndsStreams
 from tickboard.server.uvicorn.gate import Gate
 from tickboard.server.uvicorn.http import HttpConnection
 from tickboard.server.uvicorn.listening import is_loopback
@@ -34,6 +35,9 @@ from tickboard.server.uvicorn.websocket import Connection
 TESTED = ("0.54",)
 """Releases of uvicorn that our connection classes are tested with: they override non-public methods. With any other
 release, uvicorn's own classes are used."""
+
+DATE_S = 1.0
+"""How often the header `Date` is made anew."""
 
 GOODBYE_S = 0.35
 """How long viewers have to disconnect by themselves after Ctrl-C."""
@@ -84,7 +88,7 @@ def uvicorn_config(
     )
 
 
-class Server(uvicorn.Server):
+class Server(EndsStreams, uvicorn.Server):
     """uvicorn's server, which closes the viewers' connections first, and continues whatever a task does.
 
     It leaves signals to the program that it is a part of; `Program` handles them itself.
@@ -100,6 +104,8 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate, tls: Tls | None = None) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked = asyncio.Event()
         super().__init__(config)
         self._tls = tls
         self._renewing: Supervisor | None = None
@@ -127,6 +133,34 @@ class Server(uvicorn.Server):
         finally:
             self.decided.set()
             _close(loop)
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it has been asked to shut down. It may be set in any thread, and in a signal handler."""
+        return self._should_exit
+
+    @should_exit.setter
+    def should_exit(self, asked: bool) -> None:
+        self._should_exit = asked
+        if asked and self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._asked.set)
+
+    async def main_loop(self) -> None:
+        """Wait until it is asked to shut down.
+
+        uvicorn's own version wakes ten times a second to look, which costs an idle board much of its CPU time. This
+        one wakes each second, for the header `Date`.
+        """
+        if self.config.http == "auto":
+            # An untested release may do more there.
+            await super().main_loop()
+            return
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DATE_S):
+                    await self._asked.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and wake the thread that waits for that."""
