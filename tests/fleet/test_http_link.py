@@ -164,15 +164,16 @@ async def test_a_host_that_hangs_is_lost_and_comes_back_without_a_gap(monkeypatc
 
 async def test_a_board_that_needs_a_login_gets_the_walls_token(tmp_path: Path) -> None:
     accounts = Accounts(tmp_path / "access.json")
-    token, wrong = accounts.token("viewer"), accounts.token("sender")
+    token, wrong_role, unknown = accounts.token("viewer"), accounts.token("sender"), "tickboard_unknown"
     with serve("run", RISING, "--auth", "required", *accounts.flags, env=FAST) as server:
         async with following(server.url, token) as listener:
             await until(lambda: listener.ticks)
-        for given, status in ((None, 401), (wrong, 403)):
+        missing = "give the wall a token for it"
+        refusal = "it does not accept the wall's token: give the wall a valid one"
+        for given, status, why in ((None, 401, missing), (unknown, 401, refusal), (wrong_role, 403, refusal)):
             async with following(server.url, given) as refused:
                 await until(lambda: refused.reasons)
-            said = f"it answers {status}: give the wall a token for it (tickboard token create --role viewer)"
-            assert refused.reasons[0] == said
+            assert refused.reasons[0] == f"it answers {status}: {why} (tickboard token create --role viewer)"
             assert refused.events[0] == "lost"
 
 
@@ -249,6 +250,7 @@ ABOUT = About("web-1", "i", "1.0", 1, "T", 1000, metrics=[MetricInfo("a", "A", "
     ("answer", "why"),
     [
         (body(b"", status="404 Not Found"), "it answers 404: give the address of a Tickboard"),
+        (body(b"", status="421 Misdirected Request"), "it answers 421: the name in its address is not one of"),
         (body(b"{}", status="500 Oops"), "it answers 500 to a request for its description"),
         (body(b"[1, 2"), "its description cannot be understood: "),
         (body(b'{"name": 7}'), "its description cannot be understood: "),

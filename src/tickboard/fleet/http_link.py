@@ -145,7 +145,7 @@ class HttpLink:
         except TimeoutError:
             raise RefusedError(f"its description takes over {ABOUT_S:g} s") from None
         if answer.status_code != 200:
-            raise RefusedError(_why_no_about(answer.status_code))
+            raise RefusedError(_why_no_about(answer.status_code, has_token=bool(self._headers)))
         try:
             about = _decode_about(body)
             check_name(about.name)
@@ -301,9 +301,13 @@ async def _read(answer: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _why_no_about(status: int) -> str:
+def _why_no_about(status: int, *, has_token: bool) -> str:
     if status in {401, 403}:
-        return f"it answers {status}: give the wall a token for it (tickboard token create --role viewer)"
+        refusal = "it does not accept the wall's token: give the wall a valid one"
+        fix = refusal if has_token else "give the wall a token for it"
+        return f"it answers {status}: {fix} (tickboard token create --role viewer)"
+    if status == 421:
+        return "it answers 421: the name in its address is not one of its own: start it with --allow-host and that name"
     if status == 404:
         return f"it answers 404: {UPDATE}"
     if 300 <= status < 400:
