@@ -274,6 +274,22 @@ def test_new_series_do_not_keep_others_from_being_answered_until_they_are_writte
     history.close()
 
 
+def test_more_layouts_than_are_remembered_are_read_from_the_file(recorded: Recorded) -> None:
+    first, newest = layout_of([CPU, MEMORY]), layout_of([CPU, ("memory", (), "kB")])
+    append(recorded, first, 1)
+    for _ in range(40):
+        append(recorded, layout_of([CPU]), 1)
+        remembered(recorded, question(recorded, 0.5, "cpu"))
+    append(recorded, newest, 1)
+    # Looking for each of their series would take too long.
+    assert remembered(recorded, question(recorded, 0.5, "cpu")) is None
+    # After this, the ids of the first one are known again, but its unit is not the newest.
+    recorded.history.amend(START, first, np.array([0]), np.array([5.0]))
+    remembered(recorded, question(recorded, 0.5, "cpu"))
+    append(recorded, newest, 1)
+    assert remembered(recorded, question(recorded, 0.5, "memory")) is None
+
+
 def test_a_new_file_in_place_of_a_lost_one_is_read(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "THROUGH_S", 0.01)
     append(recorded, LAYOUT, 10)

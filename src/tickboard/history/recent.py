@@ -272,7 +272,10 @@ class RecentTicks:
         if len(self._ids) > _LAYOUTS:
             self._forget_series()
         for layout in layouts:
-            if layout not in self._ids and (ids := ids_of(layout)) is not None:
+            if layout not in self._ids:
+                if (ids := ids_of(layout)) is None:
+                    # Layouts are added in the order of their ticks, so that the newest unit of a series is kept.
+                    break
                 self._add_series(layout, ids)
         choice = self._choices.get(patterns)
         if choice is None:
