@@ -154,6 +154,18 @@ def test_what_changed_waits_for_the_titles_that_come_with_the_board(shown: Page,
     other.context.close()
 
 
+def test_a_comparison_that_fails_does_not_wait_for_the_board(shown: Page, browser: Browser) -> None:
+    other = browser.new_context().new_page()
+    other.set_default_timeout(PATIENCE_MS)
+    other.add_init_script("delete window.SharedWorker")
+    other.route("**/api/board", lambda route: None)
+    error = {"error": "the history cannot be read"}
+    other.route("**/api/changes?*", lambda route: route.fulfill(status=500, json=error))
+    other.goto(address(shown))
+    expect(panel(other).get_by_role("alert")).to_contain_text("The history cannot be read.")
+    other.context.close()
+
+
 def test_the_keyboard_reaches_everything_and_the_focus_returns(page: Page, stepped: Server) -> None:
     page.goto(stepped.url)
     expect(link(page)).to_be_visible()

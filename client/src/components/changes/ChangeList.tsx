@@ -4,7 +4,7 @@ import { countOf, noneLeft, type Way, wayOf, whatIsMissing, whyNothing } from ".
 import { formatLine, formatWhen } from "../../format";
 import { seriesKey } from "../../link/protocol";
 import type { ChangeLinesStore } from "../../stores/changelines";
-import type { ChangesStore, Found } from "../../stores/changes";
+import type { ChangesStore } from "../../stores/changes";
 import type { Comparison } from "../../time/comparison";
 import type { SeriesChange } from "../../types.gen";
 import { found as matching, wordsOf } from "../../window/find";
@@ -19,8 +19,6 @@ const WAYS: readonly { way: Way; text: string }[] = [
 ];
 /** The room of the rows that are coming. */
 const COMING = [1, 2, 3, 4, 5, 6];
-
-const COMPARING: Found = { state: "loading", note: "" };
 
 /** A row, in the words that the filter finds. */
 export interface Listed {
@@ -44,10 +42,9 @@ export function ChangeList(props: { ranges: Comparison; changes: ChangesStore; l
   const [filter, setFilter] = createSignal("");
   const [way, setWay] = createSignal<Way>("all");
   /** What changed, as soon as the board has come with the titles and units. */
-  const found = () => (board.board() ? props.changes.found() : COMPARING);
   const answer = createMemo(() => {
-    const now = found();
-    return now.state === "found" ? now.answer : undefined;
+    const now = props.changes.found();
+    return now.state === "found" && board.board() ? now.answer : undefined;
   });
   const all = createMemo<readonly Listed[]>(() =>
     (answer()?.changes ?? []).map((change, place) => ({
@@ -67,12 +64,13 @@ export function ChangeList(props: { ranges: Comparison; changes: ChangesStore; l
   });
   const when = (time: number) => formatWhen(time, connection.time());
   const failure = () => {
-    const now = found();
+    const now = props.changes.found();
     return now.state === "failed" ? now.message : undefined;
   };
   const note = () => {
-    const now = found();
-    return now.state === "loading" ? now.note || "Comparing all series …" : "";
+    const now = props.changes.found();
+    if (answer() || now.state === "failed") return "";
+    return (now.state === "loading" && now.note) || "Comparing all series …";
   };
   /** Why the list is empty. */
   const empty = () => {
