@@ -70,7 +70,7 @@ class Server:
         wait_for(condition, self.output)
 
     def says(self, text: str) -> bool:
-        """Wait until it has printed a text, which may come a moment after what it tells of."""
+        """Wait until it has printed a text: the line may come a moment after the event."""
         self.wait_for(lambda: text in self.output())
         return True
 

@@ -37,7 +37,7 @@ TESTED = ("0.54",)
 release, uvicorn's own classes are used."""
 
 DATE_S = 1.0
-"""How often the header `Date` is made anew."""
+"""How often the header `Date` is updated."""
 
 GOODBYE_S = 0.35
 """How long viewers have to disconnect by themselves after Ctrl-C."""
