@@ -50,7 +50,7 @@ def _wall() -> Table:
         f"{SERIES} series or more once a second, of which 5 or more are the overview. One wall follows them all, with "
         "history, and one viewer watches one metric of all hosts: how long after a host's tick does each value arrive? "
         "All on two cores (`python -m benchmarks hosts`), where the real hosts sample at the same moment, one after "
-        "the other: the last columns have fewer of them, and them alone.",
+        "the other: the second column has fewer of them, and the third has no others.",
         ["real and synthetic hosts", *(f"{real} + {synthetic}" for real, synthetic in HOSTS), "limit"],
     )
     columns = [_followed(real, synthetic) for real, synthetic in HOSTS]
