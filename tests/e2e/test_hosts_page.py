@@ -439,7 +439,7 @@ def test_alerts_of_hosts_name_them_and_are_acknowledged_where_they_arose(page: P
         expect(cell).to_have_count(1)
         expect(cell).to_contain_text("2 hosts")
         # A column has the limit of the hosts' own rules.
-        expect(page.locator("tr.host[data-wrong=warning] td.worst")).to_have_text(["42", "42"])
+        expect(page.locator("tr.host[data-wrong=warning] td.worst")).to_have_text(["42.0", "42.0"])
         cell.locator(".group-toggle").click()
         members = page.locator(".members .alert")
         expect(members).to_contain_text(["queue of 42 jobs", "queue of 42 jobs"])
