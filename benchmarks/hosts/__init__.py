@@ -43,7 +43,7 @@ def tables() -> Iterator[Table]:
 
 
 def _wall() -> Table:
-    """Measure walls of a thousand hosts, and one of the real hosts alone."""
+    """Measure two walls of a thousand hosts, and a wall of real hosts alone."""
     table = Table(
         "A wall of 1,000 hosts",
         "Real host boards and synthetic hosts in one process publish on one NATS server, each "

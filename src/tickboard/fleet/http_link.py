@@ -303,8 +303,9 @@ async def _read(answer: httpx.Response) -> bytes:
 
 def _why_no_about(status: int, *, has_token: bool) -> str:
     if status in {401, 403}:
-        refusal = "it does not accept the wall's token: give the wall a valid one"
-        fix = refusal if has_token else "give the wall a token for it"
+        fix = "give the wall a token for it"
+        if has_token:
+            fix = "it does not accept the wall's token: give the wall a valid one"
         return f"it answers {status}: {fix} (tickboard token create --role viewer)"
     if status == 421:
         return "it answers 421: the name in its address is not one of its own: start it with --allow-host and that name"

@@ -267,7 +267,7 @@ class RecentTicks:
     # --- series ---
 
     def _choose(self, patterns: tuple[str, ...], ids_of: IdsOf) -> _Choice | None:
-        """Return the series that selectors match; None if the file does not have all of them yet."""
+        """Return the series that selectors match; None if the ids of some of them are not known."""
         layouts = dict.fromkeys(part.layout for part in self._parts)
         if len(self._ids) > _LAYOUTS:
             self._forget_series()
@@ -294,9 +294,9 @@ class RecentTicks:
         return choice
 
     def _ids_before(self, layout: Layout, patterns: tuple[str, ...]) -> Integers | None:
-        """Return the ids of the series in a layout that is not written yet, below 0 for new ones.
+        """Return the ids of the series in a layout that the writer does not know (yet), below 0 for new series.
 
-        None: selectors match a new one. Processes come and go, and with them layouts: others need not wait for them.
+        None: selectors match a new one. New processes bring new layouts, and the other series need not wait for these.
         """
         known = self._catalogue
         ids, new = -1 - np.arange(len(layout.keys)), []

@@ -149,8 +149,8 @@ class Server(EndsStreams, uvicorn.Server):
     async def main_loop(self) -> None:
         """Wait until it is asked to shut down.
 
-        uvicorn's own version wakes ten times a second to look, which costs an idle board much of its CPU time. This
-        one wakes each second, for the header `Date`.
+        uvicorn's own version checks ten times a second, which costs an idle board much of its CPU time. This one wakes
+        once a second, to update the header `Date`.
         """
         if self.config.http == "auto":
             # An untested release may do more there.
